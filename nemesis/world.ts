@@ -1,0 +1,73 @@
+/**
+ * What a world lets a nemesis do. `harness/cluster/` does it to processes, `harness/simulate/` to objects;
+ * nemeses do not know which.
+ *
+ * Every method resolves when the world has done it AND has looked whether it took effect, with what it saw.
+ */
+export type NodeId = string;
+
+/** A directed link: messages from `from` to `to`. */
+export interface Link {
+  readonly from: NodeId;
+  readonly to: NodeId;
+}
+
+/**
+ * What was seen of a fault's effect.
+ * - `proven`: seen to work, `proof` says how.
+ * - `moot`: the target was already down (or otherwise unable to show it); neither shown nor refuted.
+ * - `ineffective`: a probe showed the opposite. Makes the run unknown.
+ */
+export interface Effect {
+  readonly effect: 'proven' | 'moot' | 'ineffective';
+  /** The mechanism that did it: `tcp-proxy`, `sigstop`, `preload-clock`, `simulated` … */
+  readonly mechanism: string;
+  /** Facts: frames dropped, the pid's state in /proc, clock readings before and after … */
+  readonly proof: { readonly [name: string]: string | number | boolean | null };
+}
+
+/** A node's clock as the world should bend it. Monotonic time never jumps; only its rate may change. */
+export interface ClockFault {
+  /** Added to wall time, in milliseconds. */
+  readonly wallOffsetMs: number;
+  /** Wall seconds for each real second since the fault was set; 1 is true. */
+  readonly wallRate: number;
+  /** Monotonic seconds for each real second; 1 is true. Timers follow it. */
+  readonly monotonicRate: number;
+}
+
+export interface World {
+  readonly nodes: readonly NodeId[];
+  /** The nodes that now believe to be leader; asked of the nodes themselves, so it may be none or several. */
+  primaries(): Promise<readonly NodeId[]>;
+  /** Stops messages on exactly these links, instead of whatever was cut before. An empty list heals. */
+  cut(links: readonly Link[]): Promise<Effect>;
+  /** Starts a node that is down; resolves when it answers. */
+  start(node: NodeId): Promise<Effect>;
+  /** Ends the process at once, with no chance to clean up; resolves when it is gone. */
+  kill(node: NodeId): Promise<Effect>;
+  pause(node: NodeId): Promise<Effect>;
+  resume(node: NodeId): Promise<Effect>;
+  setClock(node: NodeId, fault: ClockFault): Promise<Effect>;
+  /** Resolves after that much of the run's time; rejects with `AbortError` when the run ends first. */
+  sleep(ms: number): Promise<void>;
+  /** Integer in [0, bound), seeded. */
+  random(bound: number): number;
+}
+
+/** A line of `faults.ndjson`: what was asked for, of whom, when, and whether it took effect. */
+export interface FaultRecord {
+  /** `partition`, `pause`, `kill`, `clock` … */
+  readonly kind: string;
+  /** The variant: `halves`, `one`, `one-way`, `majorities-ring`, `majority`, `all`, `jump`, `drift`, `rate` … */
+  readonly variant: string;
+  /** Pairs the start of a fault with its end. */
+  readonly id: number;
+  readonly phase: 'start' | 'end';
+  /** Nanoseconds since the start of the run: when it was asked for, and when the world had done it. */
+  readonly time: number;
+  readonly doneTime: number;
+  readonly nodes: readonly NodeId[];
+  readonly links?: readonly Link[];
+  readonly effects: readonly (Effect & { readonly node?: NodeId })[];
+}
