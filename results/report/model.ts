@@ -1,0 +1,17 @@
+import type { History } from '../../checker/history/op.ts';
+import type { Results } from '../../checker/verdict.ts';
+import type { AuditRecord, Fault, TestDescription } from '../store/schema.ts';
+
+/** Everything that a report is made of; where something was not recorded, it is missing, and the report says so. */
+export interface ReportModel {
+  readonly test: TestDescription;
+  readonly results: Results;
+  readonly history: History;
+  /** The last line of the history was cut short. */
+  readonly historyCut: boolean;
+  readonly faults: readonly Fault[];
+  /** By node. */
+  readonly audits: ReadonlyMap<string, readonly AuditRecord[]>;
+  /** By node: lines as the node wrote them. */
+  readonly logs: ReadonlyMap<string, readonly string[]>;
+}

@@ -1,0 +1,104 @@
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { History } from '../../checker/history/op.ts';
+import type { Results } from '../../checker/verdict.ts';
+import { files } from './layout.ts';
+import {
+  type AuditRecord,
+  type Fault,
+  parseAudit,
+  parseFault,
+  parseOp,
+  parseResults,
+  parseTest,
+  RunFolderError,
+  type TestDescription,
+} from './schema.ts';
+
+/** Lines of a file, with what had to be left out. */
+export interface Lines<T> {
+  readonly records: readonly T[];
+  /** A last line without its newline was dropped: the writer was cut short. */
+  readonly cut: boolean;
+}
+
+/**
+ * Finds a run's folder by its path, `latest`, a test's name (its latest run), or `<test>/<run>` below `root`.
+ * Throws RunFolderError when there is none. The answer has no links in it.
+ */
+export function findRun(root: string, name: string): string {
+  for (const candidate of [name, join(root, name), join(root, name, files.latest)]) {
+    if (isFolder(candidate) && existsSync(join(candidate, files.history))) return realpathSync(candidate);
+  }
+  throw new RunFolderError(
+    `no run ${JSON.stringify(name)}: not a run folder, and none of that name in ${resolve(root)}`,
+  );
+}
+
+/** Throws RunFolderError when the file is missing or not what it should be, as all of these do. */
+export function readTest(folder: string): TestDescription {
+  const path = join(folder, files.test);
+  return parseTest(text(path), path);
+}
+
+export function readResults(folder: string): Results {
+  const path = join(folder, files.results);
+  return parseResults(text(path), path);
+}
+
+export function readHistory(folder: string): Lines<History[number]> {
+  return readLines(join(folder, files.history), parseOp);
+}
+
+export function readFaults(folder: string): Lines<Fault> {
+  return readLines(join(folder, files.faults), parseFault);
+}
+
+/** The names of the nodes that left a folder, in order. */
+export function readNodes(folder: string): readonly string[] {
+  const path = join(folder, files.nodes);
+  if (!isFolder(path)) return [];
+  return readdirSync(path).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+}
+
+/** A node that wrote no audit has none: check `existsSync` on `auditPath` to tell it from an empty one. */
+export function readAudit(folder: string, node: string): Lines<AuditRecord> {
+  return readLines(auditPath(folder, node), parseAudit);
+}
+
+export function auditPath(folder: string, node: string): string {
+  return join(folder, files.nodes, node, files.audit);
+}
+
+export function logPath(folder: string, node: string): string {
+  return join(folder, files.nodes, node, files.log);
+}
+
+/** A node's log lines as they are: a node that crashes writes text, too. */
+export function readLog(folder: string, node: string): readonly string[] {
+  return text(logPath(folder, node))
+    .split('\n')
+    .filter((line) => line !== '');
+}
+
+function readLines<T>(path: string, parse: (line: string, where: string, position: number) => T): Lines<T> {
+  const lines = text(path).split('\n');
+  const cut = lines.pop() !== '';
+  const records: T[] = [];
+  for (const [at, line] of lines.entries()) {
+    if (line !== '') records.push(parse(line, `${path}:${at + 1}`, records.length));
+  }
+  return { records, cut };
+}
+
+function text(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new RunFolderError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,191 @@
+import { z } from 'zod';
+import type { Op, Value } from '../../checker/history/op.ts';
+import type { Results } from '../../checker/verdict.ts';
+
+/**
+ * The shapes of a run folder's files, as they are read back. A folder may come from another machine, another
+ * version or a run that was cut short, so nothing in it is believed before it was parsed here.
+ */
+const value: z.ZodType<Value> = z.json();
+const named = z.record(z.string(), value);
+
+/** `test.json`: everything that is needed to run it again and to know what ran. */
+export interface TestDescription {
+  /** The test's name: the folder's parent. `register`, `sim-register`, `local-read` … */
+  readonly name: string;
+  readonly seed: string | number;
+  /** UTC, ISO 8601. */
+  readonly started: string;
+  /** `real`: OS processes; `simulated`: virtual time; `history`: only a history was judged. */
+  readonly world: 'real' | 'simulated' | 'history';
+  readonly workload?: string | undefined;
+  readonly nodes: readonly string[];
+  /** Every option after defaults, by the name of its flag. */
+  readonly options: { readonly [name: string]: Value };
+  /** `splitbrain`, `node`, `kernel`, the target … */
+  readonly versions: { readonly [part: string]: string };
+  /** For each kind of fault the mechanism that this machine allowed: `{"partition":"tcp-proxy"}`. */
+  readonly mechanisms: { readonly [fault: string]: string };
+  /** Commands to copy, most useful first: `{"again":"splitbrain test --seed 7 …","check":"splitbrain check …"}`. */
+  readonly commands: { readonly [purpose: string]: string };
+  /** What this run could not or did not look at, a sentence each; shown in the report. */
+  readonly notChecked?: readonly string[] | undefined;
+}
+
+const testDescription: z.ZodType<TestDescription> = z.object({
+  name: z.string(),
+  seed: z.union([z.string(), z.number()]),
+  started: z.string(),
+  world: z.enum(['real', 'simulated', 'history']),
+  workload: z.string().optional(),
+  nodes: z.array(z.string()),
+  options: named,
+  versions: z.record(z.string(), z.string()),
+  mechanisms: z.record(z.string(), z.string()),
+  commands: z.record(z.string(), z.string()),
+  notChecked: z.array(z.string()).optional(),
+});
+
+const link = z.object({ from: z.string(), to: z.string() });
+
+/** A line of `faults.ndjson`. */
+const faultRecord = z.object({
+  kind: z.string(),
+  variant: z.string(),
+  id: z.number(),
+  phase: z.enum(['start', 'end']),
+  time: z.number(),
+  doneTime: z.number(),
+  nodes: z.array(z.string()),
+  links: z.array(link).optional(),
+  effects: z.array(
+    z.object({
+      effect: z.enum(['proven', 'moot', 'ineffective']),
+      mechanism: z.string(),
+      proof: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+      node: z.string().optional(),
+    }),
+  ),
+});
+
+/** What a nemesis writes for the start and the end of each fault (the same shape as nemesis' own record). */
+export interface Fault {
+  readonly kind: string;
+  readonly variant: string;
+  readonly id: number;
+  readonly phase: 'start' | 'end';
+  /** Nanoseconds since the start of the run. */
+  readonly time: number;
+  readonly doneTime: number;
+  readonly nodes: readonly string[];
+  readonly links?: readonly { readonly from: string; readonly to: string }[] | undefined;
+  readonly effects: readonly {
+    readonly effect: 'proven' | 'moot' | 'ineffective';
+    readonly mechanism: string;
+    readonly proof: { readonly [name: string]: string | number | boolean | null };
+    readonly node?: string | undefined;
+  }[];
+}
+
+const anomaly = z.object({
+  kind: z.string(),
+  message: z.string(),
+  key: value.optional(),
+  ops: z.array(z.number().int().nonnegative()),
+  evidence: named,
+});
+
+const section = z.object({
+  valid: z.union([z.boolean(), z.literal('unknown')]),
+  summary: z.string(),
+  reason: z.string().optional(),
+  anomalies: z.array(anomaly),
+  counts: z.record(z.string(), z.number()),
+  details: named.optional(),
+});
+
+const results = z.object({
+  valid: z.union([z.boolean(), z.literal('unknown')]),
+  sections: z.record(z.string(), section),
+});
+
+const audit = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('start'), node: z.string(), incarnation: z.string(), applied: z.number() }),
+  z.object({ type: z.literal('leader'), node: z.string(), term: z.number() }),
+  z.object({
+    type: z.literal('apply'),
+    index: z.number(),
+    term: z.number(),
+    op: z.string().optional(),
+    effect: z.enum(['applied', 'refused', 'deduplicated', 'none']),
+    hash: z.string(),
+  }),
+  z.object({ type: z.literal('snapshot'), index: z.number(), term: z.number(), hash: z.string() }),
+]);
+
+/** A line of a node's `audit.ndjson`; docs/ARCHITECTURE.md explains it. */
+export type AuditRecord = z.infer<typeof audit>;
+
+/** A file of a run folder that is not what it should be. The message names the file and, where there are lines, the line. */
+export class RunFolderError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'RunFolderError';
+  }
+}
+
+function checked<T>(schema: z.ZodType<T>, json: unknown, where: string): T {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new RunFolderError(`${where}: ${issue?.path.join('.') || 'the whole'}: ${issue?.message ?? 'unreadable'}`);
+}
+
+function jsonOf(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RunFolderError(`${where}: not JSON`);
+  }
+}
+
+export function parseTest(text: string, where: string): TestDescription {
+  return checked(testDescription, jsonOf(text, where), where);
+}
+
+export function parseFault(text: string, where: string): Fault {
+  return checked<Fault>(faultRecord, jsonOf(text, where), where);
+}
+
+export function parseAudit(text: string, where: string): AuditRecord {
+  return checked(audit, jsonOf(text, where), where);
+}
+
+export function parseResults(text: string, where: string): Results {
+  // Missing and undefined are the same in JSON, which exactOptionalPropertyTypes does not know.
+  return checked(results, jsonOf(text, where), where) as Results;
+}
+
+const opTypes: ReadonlySet<unknown> = new Set(['invoke', 'ok', 'fail', 'info']);
+
+/** By hand, not by zod: a history may have a million lines. `position` stands in for a missing `index`. */
+export function parseOp(text: string, where: string, position: number): Op {
+  const op = jsonOf(text, where) as Partial<Op> | null;
+  if (typeof op !== 'object' || op === null || Array.isArray(op))
+    throw new RunFolderError(`${where}: not an operation`);
+  if (!opTypes.has(op.type)) throw new RunFolderError(`${where}: "type" must be invoke, ok, fail or info`);
+  if (typeof op.f !== 'string') throw new RunFolderError(`${where}: "f" must be a string`);
+  if (op.process !== 'nemesis' && !Number.isSafeInteger(op.process)) {
+    throw new RunFolderError(`${where}: "process" must be a whole number or "nemesis"`);
+  }
+  for (const name of ['error', 'op', 'node'] as const) {
+    if (op[name] !== undefined && typeof op[name] !== 'string') {
+      throw new RunFolderError(`${where}: "${name}" must be a string`);
+    }
+  }
+  const { index = position, time = position } = op;
+  if (typeof index !== 'number' || typeof time !== 'number') {
+    throw new RunFolderError(`${where}: "index" and "time" must be numbers`);
+  }
+  return { ...op, index, time } as Op;
+}
