@@ -1,0 +1,166 @@
+import { crc32c } from '../crc32c.ts';
+
+/**
+ * Peer frames: `u32 length (of what follows) | u8 kind | payload | u32 CRC-32C of kind and payload`,
+ * little-endian. The first frame of a connection is the handshake.
+ */
+export const frameKind = {
+  handshake: 1,
+  /** Says nothing; sent every 100 ms so that a cut link always has traffic to prove itself with. Empty payload. */
+  ping: 2,
+  /** One or more raft messages. */
+  message: 3,
+  /** The beginning of a snapshot: its raft message and its size. */
+  snapshotStart: 4,
+  /** A piece of a snapshot: its offset and its bytes. */
+  snapshotChunk: 5,
+} as const;
+
+/** The largest frame that is accepted, all included: a message of the greatest size with room to spare. */
+export const frameBytesMax = 64 * 1024 * 1024;
+
+/** Length, kind and checksum around a payload. */
+export const frameOverheadBytes = 9;
+
+export interface Frame {
+  readonly kind: number;
+  readonly payload: Uint8Array;
+  /** The whole frame as it was on the wire, to be passed on as it is. `payload` is a part of it. */
+  readonly bytes: Uint8Array;
+}
+
+/** What came is not a frame: a wrong length or checksum. The stream cannot be used any further. */
+export class FrameError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'FrameError';
+  }
+}
+
+/** @returns one whole frame; the payload is copied */
+export function encodeFrame(kind: number, payload: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(frameOverheadBytes + payload.length);
+  frame.set(payload, 5);
+  return sealFrame(frame, kind);
+}
+
+/** Fills in length, kind and checksum of a frame whose payload already lies at offset 5, four bytes before its end. */
+export function sealFrame(frame: Uint8Array, kind: number): Uint8Array {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  view.setUint32(0, frame.length - 4, true);
+  frame[4] = kind;
+  view.setUint32(frame.length - 4, crc32c(frame.subarray(4, frame.length - 4)), true);
+  return frame;
+}
+
+/**
+ * Cuts a stream of bytes into frames. `onFrame` is called inside `push`, once a frame, in order. The bytes of a
+ * frame are a view of the pushed chunk when they lie in one, else a copy.
+ */
+export class FrameDecoder {
+  readonly #onFrame: (frame: Frame) => void;
+  readonly #bytesMax: number;
+  /** Chunks of a frame that is not whole yet, and how many bytes they hold together. */
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  /** Bytes that must be pending before it is worth looking again. */
+  #neededBytes = 4;
+
+  constructor(onFrame: (frame: Frame) => void, bytesMax = frameBytesMax) {
+    this.#onFrame = onFrame;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Bytes of an incomplete frame that wait for the rest. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** @throws FrameError on a length beyond the bound or a checksum that does not agree */
+  push(chunk: Uint8Array): void {
+    let bytes = chunk;
+    if (this.#pendingBytes > 0) {
+      this.#pending.push(chunk);
+      this.#pendingBytes += chunk.length;
+      if (this.#pendingBytes < this.#neededBytes) return;
+      bytes = concatenate(this.#pending, this.#pendingBytes);
+      this.#pending = [];
+      this.#pendingBytes = 0;
+    }
+    let at = 0;
+    this.#neededBytes = 4;
+    while (bytes.length - at >= 4) {
+      const frameBytes = 4 + readUint32(bytes, at);
+      if (frameBytes < frameOverheadBytes || frameBytes > this.#bytesMax) {
+        throw new FrameError(`a frame of ${frameBytes} bytes (${frameOverheadBytes} to ${this.#bytesMax} are allowed)`);
+      }
+      if (bytes.length - at < frameBytes) {
+        this.#neededBytes = frameBytes;
+        break;
+      }
+      const frame = bytes.subarray(at, at + frameBytes);
+      const expected = readUint32(frame, frameBytes - 4);
+      const actual = crc32c(frame.subarray(4, frameBytes - 4));
+      if (expected !== actual) throw new FrameError(`a frame's checksum is ${expected}, its bytes say ${actual}`);
+      at += frameBytes;
+      this.#onFrame({ kind: frame[4]!, payload: frame.subarray(5, frameBytes - 4), bytes: frame });
+    }
+    if (at < bytes.length) {
+      this.#pending.push(at === 0 ? bytes : bytes.subarray(at));
+      this.#pendingBytes = bytes.length - at;
+    }
+  }
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
+
+function concatenate(chunks: readonly Uint8Array[], totalBytes: number): Uint8Array {
+  const all = new Uint8Array(totalBytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+/** The first frame of a peer connection: who dials whom, in which cluster, what for. */
+export interface Handshake {
+  readonly version: 1;
+  readonly cluster: string;
+  readonly from: string;
+  readonly to: string;
+  readonly purpose: 'messages' | 'snapshot';
+}
+
+/** @returns the whole first frame */
+export function encodeHandshake(handshake: Handshake): Uint8Array {
+  return encodeFrame(frameKind.handshake, new TextEncoder().encode(JSON.stringify(handshake)));
+}
+
+/** @throws FrameError when the frame is not a handshake of this version */
+export function decodeHandshake(frame: Frame): Handshake {
+  if (frame.kind !== frameKind.handshake) {
+    throw new FrameError(`the first frame is of kind ${frame.kind}, not a handshake`);
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(frame.payload));
+  } catch {
+    throw new FrameError('the handshake is not JSON');
+  }
+  if (typeof parsed !== 'object' || parsed === null) throw new FrameError('the handshake is not an object');
+  const { version, cluster, from, to, purpose } = parsed as { readonly [name: string]: unknown };
+  if (version !== 1) throw new FrameError(`the handshake is of version ${String(version)}, not 1`);
+  if (
+    typeof cluster !== 'string' ||
+    typeof from !== 'string' ||
+    typeof to !== 'string' ||
+    (purpose !== 'messages' && purpose !== 'snapshot')
+  ) {
+    throw new FrameError('the handshake lacks cluster, from, to or purpose');
+  }
+  return { version, cluster, from, to, purpose };
+}
