@@ -34,11 +34,7 @@ export function readModel(folder: string): ReportModel {
     history: history.records,
     historyCut: history.cut,
     faults: existsSync(join(folder, files.faults)) ? readFaults(folder).records : [],
-    audits: new Map(
-      nodes
-        .filter((node) => existsSync(auditPath(folder, node)))
-        .map((node) => [node, readAudit(folder, node).records]),
-    ),
+    audits: nodes.filter((node) => existsSync(auditPath(folder, node))).map((node) => readAudit(folder, node)),
     logs: new Map(
       nodes.filter((node) => existsSync(logPath(folder, node))).map((node) => [node, readLog(folder, node)]),
     ),

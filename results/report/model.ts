@@ -1,6 +1,7 @@
+import type { NodeAudit } from '../../checker/durability/audit-record.ts';
 import type { History } from '../../checker/history/op.ts';
 import type { Results } from '../../checker/verdict.ts';
-import type { AuditRecord, Fault, TestDescription } from '../store/schema.ts';
+import type { Fault, TestDescription } from '../store/schema.ts';
 
 /** Everything that a report is made of; where something was not recorded, it is missing, and the report says so. */
 export interface ReportModel {
@@ -10,8 +11,7 @@ export interface ReportModel {
   /** The last line of the history was cut short. */
   readonly historyCut: boolean;
   readonly faults: readonly Fault[];
-  /** By node. */
-  readonly audits: ReadonlyMap<string, readonly AuditRecord[]>;
+  readonly audits: readonly NodeAudit[];
   /** By node: lines as the node wrote them. */
   readonly logs: ReadonlyMap<string, readonly string[]>;
 }

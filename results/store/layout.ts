@@ -11,7 +11,8 @@ export const files = {
   anomaly: 'anomaly.txt',
   nodes: 'nodes',
   audit: 'audit.ndjson',
-  log: 'log.ndjson',
+  log: 'node.log',
+  exits: 'exits.ndjson',
   latest: 'latest',
 } as const;
 

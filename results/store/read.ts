@@ -1,12 +1,11 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { type NodeAudit, parseAudit } from '../../checker/durability/audit-record.ts';
 import type { History } from '../../checker/history/op.ts';
 import type { Results } from '../../checker/verdict.ts';
 import { files } from './layout.ts';
 import {
-  type AuditRecord,
   type Fault,
-  parseAudit,
   parseFault,
   parseOp,
   parseResults,
@@ -61,9 +60,9 @@ export function readNodes(folder: string): readonly string[] {
   return readdirSync(path).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
-/** A node that wrote no audit has none: check `existsSync` on `auditPath` to tell it from an empty one. */
-export function readAudit(folder: string, node: string): Lines<AuditRecord> {
-  return readLines(auditPath(folder, node), parseAudit);
+/** A node that wrote no audit has none: check `existsSync` on `auditPath` first. Throws AuditUnreadable. */
+export function readAudit(folder: string, node: string): NodeAudit {
+  return parseAudit(node, text(auditPath(folder, node)));
 }
 
 export function auditPath(folder: string, node: string): string {

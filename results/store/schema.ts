@@ -109,23 +109,6 @@ const results = z.object({
   sections: z.record(z.string(), section),
 });
 
-const audit = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('start'), node: z.string(), incarnation: z.string(), applied: z.number() }),
-  z.object({ type: z.literal('leader'), node: z.string(), term: z.number() }),
-  z.object({
-    type: z.literal('apply'),
-    index: z.number(),
-    term: z.number(),
-    op: z.string().optional(),
-    effect: z.enum(['applied', 'refused', 'deduplicated', 'none']),
-    hash: z.string(),
-  }),
-  z.object({ type: z.literal('snapshot'), index: z.number(), term: z.number(), hash: z.string() }),
-]);
-
-/** A line of a node's `audit.ndjson`; docs/ARCHITECTURE.md explains it. */
-export type AuditRecord = z.infer<typeof audit>;
-
 /** A file of a run folder that is not what it should be. The message names the file and, where there are lines, the line. */
 export class RunFolderError extends Error {
   constructor(message: string) {
@@ -155,10 +138,6 @@ export function parseTest(text: string, where: string): TestDescription {
 
 export function parseFault(text: string, where: string): Fault {
   return checked<Fault>(faultRecord, jsonOf(text, where), where);
-}
-
-export function parseAudit(text: string, where: string): AuditRecord {
-  return checked(audit, jsonOf(text, where), where);
 }
 
 export function parseResults(text: string, where: string): Results {

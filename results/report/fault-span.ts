@@ -1,0 +1,57 @@
+import type { Fault } from '../store/schema.ts';
+
+/** A fault from its start to its end. */
+export interface FaultSpan {
+  readonly kind: string;
+  readonly variant: string;
+  /** Nanoseconds: from when it was asked for until it was undone; missing when nothing ended it. */
+  readonly start: number;
+  readonly end?: number;
+  readonly nodes: readonly string[];
+  /** Links that were cut, `1→2`. */
+  readonly links: readonly string[];
+  readonly mechanisms: readonly string[];
+  /** The worst that was seen of its effect, at its start or its end. */
+  readonly effect: 'proven' | 'moot' | 'ineffective';
+  /** What was seen, one fact a line: `node 2: pid 4711, state T`. */
+  readonly proof: readonly string[];
+}
+
+const worstFirst = ['ineffective', 'moot', 'proven'] as const;
+
+/** Pairs the lines of `faults.ndjson` by their id, in order of start. */
+export function faultSpans(faults: readonly Fault[]): FaultSpan[] {
+  const byId = new Map<number, { start?: Fault; end?: Fault }>();
+  for (const fault of faults) {
+    const pair = byId.get(fault.id) ?? {};
+    byId.set(fault.id, { ...pair, [fault.phase]: fault });
+  }
+  const spans: FaultSpan[] = [];
+  for (const { start, end } of byId.values()) {
+    const first = start ?? end;
+    if (first === undefined) continue;
+    const effects = [...(start?.effects ?? []), ...(end?.effects ?? [])];
+    const ofStart = start?.effects ?? [];
+    spans.push({
+      kind: first.kind,
+      variant: first.variant,
+      start: first.time,
+      ...(end !== undefined && { end: end.doneTime }),
+      nodes: first.nodes,
+      links: (first.links ?? []).map((link) => `${link.from}→${link.to}`),
+      mechanisms: [...new Set(effects.map((effect) => effect.mechanism))],
+      effect: worstFirst.find((name) => ofStart.some(({ effect }) => effect === name)) ?? 'moot',
+      proof: effects.map(({ node, effect, proof }) => {
+        const facts = Object.entries(proof).map(([name, value]) => `${name} ${value}`);
+        return `${node === undefined ? '' : `node ${node}: `}${effect}${facts.length === 0 ? '' : `, ${facts.join(', ')}`}`;
+      }),
+    });
+  }
+  return spans.sort((a, b) => a.start - b.start);
+}
+
+/** `partition halves of 1, 2`. */
+export function describeFault(fault: FaultSpan): string {
+  const nodes = fault.nodes.length === 0 ? '' : ` of ${fault.nodes.join(', ')}`;
+  return `${fault.kind}${fault.variant === '' ? '' : ` ${fault.variant}`}${nodes}`;
+}
