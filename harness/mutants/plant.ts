@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { applyEdit, type Mutant } from './mutant.ts';
+
+/** The repository: this file runs as `dist/harness/mutants/plant.js`. */
+const repository = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+
+/**
+ * Compiles a copy of the system with a bug in it.
+ *
+ * The copy stands below `dist/`, where packages resolve as for the original, in a folder named for its content,
+ * so that runs side by side share it and a change of the source makes a new one.
+ *
+ * @returns the folder that takes the place of `dist/system`
+ * @throws EditMisfit when an edit does not fit the source
+ */
+export function plant(mutant: Mutant): string {
+  const edited = editedSources(mutant).map(({ file, text }) => {
+    const { outputText } = ts.transpileModule(text, { compilerOptions: compilerOptions(), fileName: file });
+    return { file: file.replace(/\.ts$/, '.js'), text: outputText };
+  });
+  const original = join(repository, 'dist', 'system');
+  const stamp = readFileSync(join(repository, 'dist', '.tsbuildinfo'));
+  const hash = createHash('sha256').update(stamp).update(JSON.stringify(edited)).digest('hex').slice(0, 12);
+  const home = join(repository, 'dist', 'mutants', `${mutant.name}-${hash}`);
+  if (existsSync(home)) return join(home, 'system');
+
+  const draft = `${home}.${process.pid}`;
+  mkdirSync(draft, { recursive: true });
+  cpSync(original, join(draft, 'system'), { recursive: true, filter: (path) => !/\.test\.js(\.map)?$/.test(path) });
+  for (const { file, text } of edited) writeFileSync(join(draft, file), text);
+  try {
+    renameSync(draft, home);
+  } catch (error) {
+    // Another run planted the same at the same moment; its copy is as good.
+    rmSync(draft, { recursive: true, force: true });
+    if (!existsSync(home)) throw error;
+  }
+  return join(home, 'system');
+}
+
+/** The mutant's files after all its edits. */
+export function editedSources(mutant: Mutant): { file: string; text: string }[] {
+  const texts = new Map<string, string>();
+  for (const edit of mutant.edits) {
+    const text = texts.get(edit.file) ?? readFileSync(join(repository, edit.file), 'utf8');
+    texts.set(edit.file, applyEdit(text, edit));
+  }
+  return [...texts].map(([file, text]) => ({ file, text }));
+}
+
+/** Type errors that the edits bring, as text; none for a good mutant. */
+export function typeErrors(mutants: readonly Mutant[]): string[] {
+  const { options, fileNames } = parseConfig();
+  const system = fileNames.filter((file) => file.startsWith(join(repository, 'system')));
+  return mutants.flatMap((mutant) => {
+    const edited = new Map(editedSources(mutant).map(({ file, text }) => [join(repository, file), text]));
+    const host = ts.createCompilerHost(options);
+    const read = host.readFile.bind(host);
+    host.readFile = (file) => edited.get(file) ?? read(file);
+    const program = ts.createProgram(system, { ...options, noEmit: true, incremental: false }, host);
+    return [...edited.keys()].flatMap((file) => {
+      const source = program.getSourceFile(file);
+      const found = program.getSemanticDiagnostics(source).concat(program.getSyntacticDiagnostics(source));
+      return found.map((d) => `${mutant.name}: ${file}: ${ts.flattenDiagnosticMessageText(d.messageText, '\n')}`);
+    });
+  });
+}
+
+function compilerOptions(): ts.CompilerOptions {
+  return { ...parseConfig().options, sourceMap: false };
+}
+
+function parseConfig(): ts.ParsedCommandLine {
+  const path = join(repository, 'tsconfig.json');
+  const read = ts.readConfigFile(path, (file) => readFileSync(file, 'utf8'));
+  return ts.parseJsonConfigFileContent(read.config, ts.sys, repository);
+}
