@@ -1,0 +1,165 @@
+import type { Op, OpType, Value } from './op.ts';
+
+/**
+ * A reference to a value inside an `Events`: a number from 0 to 2^30-1 stands for itself, a negative one for an
+ * interned value, so that the common histories need no table of values at all.
+ */
+export type Ref = number;
+
+/** The reference to `null`. */
+export const NULL: Ref = -1;
+/** No value at all: an operation without `key`, a value that is not a pair. */
+export const NONE: Ref = -0x80000000;
+/** The process of whatever is not a client: faults, notes of the harness. */
+export const NO_PROCESS = -1;
+
+export const INVOKE = 0;
+export const OK = 1;
+export const FAIL = 2;
+export const INFO = 3;
+const TYPES: readonly OpType[] = ['invoke', 'ok', 'fail', 'info'];
+const TYPE_OF: { readonly [type in OpType]: number } = { invoke: INVOKE, ok: OK, fail: FAIL, info: INFO };
+
+const INTEGER_MAX = 0x3fffffff;
+
+/** Equal values have equal texts, whatever the order of an object's members. */
+export function canonical(value: Value): string {
+  if (value === null || typeof value !== 'object') return Object.is(value, -0) ? '0' : JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
+}
+
+/**
+ * A history in columns: what checkers that must be fast read, 27 bytes an event. A value is one reference in
+ * `a`, or two in `a` and `b` when it is a list of two (a cas, a key with its value).
+ */
+export class Events {
+  length = 0;
+  type: Uint8Array<ArrayBuffer>;
+  process: Int32Array<ArrayBuffer>;
+  f: Uint16Array<ArrayBuffer>;
+  key: Int32Array<ArrayBuffer>;
+  a: Int32Array<ArrayBuffer>;
+  b: Int32Array<ArrayBuffer>;
+  error: Int32Array<ArrayBuffer>;
+  /** Names of functions, by the numbers in `f`. */
+  readonly names: string[] = [];
+  #nameIds = new Map<string, number>();
+  #values: Value[] = [null];
+  #refs = new Map<string, Ref>([['null', NULL]]);
+  /** How to get an event's whole operation again, where the columns do not hold all of it. */
+  #whole: (index: number) => Op;
+
+  constructor(capacity: number, whole: (index: number) => Op) {
+    this.#whole = whole;
+    this.type = new Uint8Array(capacity);
+    this.process = new Int32Array(capacity);
+    this.f = new Uint16Array(capacity);
+    this.key = new Int32Array(capacity);
+    this.a = new Int32Array(capacity);
+    this.b = new Int32Array(capacity);
+    this.error = new Int32Array(capacity);
+  }
+
+  static of(ops: readonly Op[]): Events {
+    const events = new Events(ops.length, (index) => ops[index]!);
+    for (const op of ops) events.push(op);
+    return events;
+  }
+
+  push(op: Op): void {
+    const at = this.add();
+    this.type[at] = TYPE_OF[op.type];
+    this.process[at] = op.process === 'nemesis' ? NO_PROCESS : op.process;
+    this.f[at] = this.name(op.f);
+    this.key[at] = op.key === undefined ? NONE : this.ref(op.key);
+    this.setValue(at, op.value ?? null);
+    this.error[at] = op.error === undefined ? NONE : this.ref(op.error);
+  }
+
+  /** Makes room for one more event and returns its index; its columns are the caller's to fill. */
+  add(): number {
+    if (this.length === this.type.length) this.#grow();
+    return this.length++;
+  }
+
+  setValue(at: number, value: Value): void {
+    if (Array.isArray(value) && value.length === 2) {
+      this.a[at] = this.ref(value[0] as Value);
+      this.b[at] = this.ref(value[1] as Value);
+    } else {
+      this.a[at] = this.ref(value);
+      this.b[at] = NONE;
+    }
+  }
+
+  name(f: string): number {
+    let id = this.#nameIds.get(f);
+    if (id === undefined) {
+      id = this.names.length;
+      if (id > 0xffff) throw new RangeError('more than 65,536 different functions in one history');
+      this.names.push(f);
+      this.#nameIds.set(f, id);
+    }
+    return id;
+  }
+
+  /** The reference to a value. Equal values have equal references. */
+  ref(value: Value): Ref {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= INTEGER_MAX) return value + 0;
+    const text = canonical(value);
+    let ref = this.#refs.get(text);
+    if (ref === undefined) {
+      this.#values.push(value);
+      ref = -this.#values.length;
+      this.#refs.set(text, ref);
+    }
+    return ref;
+  }
+
+  value(ref: Ref): Value {
+    if (ref >= 0) return ref;
+    const value = this.#values[-1 - ref];
+    if (value === undefined) throw new RangeError(`no value has the reference ${ref}`);
+    return value;
+  }
+
+  /** The value of an event, put together again. */
+  valueAt(at: number): Value {
+    const a = this.value(this.a[at]!);
+    return this.b[at] === NONE ? a : [a, this.value(this.b[at]!)];
+  }
+
+  /** The whole operation, as it was recorded. */
+  op(index: number): Op {
+    return this.#whole(index);
+  }
+
+  /** Every operation. Costs what the columns save: for checkers and reports that read whole operations. */
+  ops(): Op[] {
+    return Array.from({ length: this.length }, (_, index) => this.#whole(index));
+  }
+
+  typeAt(at: number): OpType {
+    return TYPES[this.type[at]!]!;
+  }
+
+  #grow(): void {
+    const capacity = Math.max(1024, this.length * 2);
+    const wider = <T extends Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Int32Array<ArrayBuffer>>(
+      old: T,
+      fresh: T,
+    ): T => {
+      fresh.set(old);
+      return fresh;
+    };
+    this.type = wider(this.type, new Uint8Array(capacity));
+    this.process = wider(this.process, new Int32Array(capacity));
+    this.f = wider(this.f, new Uint16Array(capacity));
+    this.key = wider(this.key, new Int32Array(capacity));
+    this.a = wider(this.a, new Int32Array(capacity));
+    this.b = wider(this.b, new Int32Array(capacity));
+    this.error = wider(this.error, new Int32Array(capacity));
+  }
+}

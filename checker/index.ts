@@ -1,0 +1,10 @@
+export { Events } from './history/events.ts';
+export { HistoryError } from './history/history-error.ts';
+export { encodeOp } from './history/ndjson.ts';
+export type { History, Op, OpType, Value } from './history/op.ts';
+export type { Format, ParsedHistory, ParseOptions } from './history/parse.ts';
+export { parseHistory } from './history/parse.ts';
+export { checkLinear, type LinearOptions, type ModelName } from './linear/check.ts';
+export type { Model, Operation } from './model/model.ts';
+export type { Anomaly, Results, Section, Valid } from './verdict.ts';
+export { mergeSections, worst } from './verdict.ts';
