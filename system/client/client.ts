@@ -1,0 +1,370 @@
+import type { Exchange, ExchangeRequest } from './exchange.ts';
+import { failureOf, type Result, unintelligible } from './outcome.ts';
+import { type Bytes, encodeKey, fromJsonBytes, type JsonBytes, toBytes, toJsonBytes } from './value.ts';
+
+export interface CallOptions {
+  /** Travels inside the command and comes out in the audit. At most 128 bytes. */
+  readonly operationId?: string;
+  /** For node and client alike; 5,000 when missing. */
+  readonly timeoutMs?: number;
+  /** A retry with the same sequence takes effect once and gets the first answer. Only writes look at it. */
+  readonly session?: { readonly id: string; readonly sequence: number };
+}
+
+export type ReadMode = 'linearizable' | 'lease' | 'serializable';
+
+export interface Versioned {
+  readonly value: Uint8Array;
+  /** The revision of the last write to the key. */
+  readonly revision: number;
+}
+
+export interface Item extends Versioned {
+  readonly key: Uint8Array;
+}
+
+/** A condition of a transaction. A missing key has value null and revision 0. */
+export type Compare =
+  | { readonly key: Bytes; readonly is: '=' | '!='; readonly value: Bytes | null }
+  | { readonly key: Bytes; readonly is: '=' | '!=' | '<' | '>'; readonly revision: number };
+
+/** A step of a transaction. */
+export type TxnOp =
+  | { readonly op: 'get' | 'delete'; readonly key: Bytes }
+  | { readonly op: 'put' | 'append'; readonly key: Bytes; readonly value: Bytes };
+
+/** What a step gave, in the order of the steps. `get`: the value, or null when missing. */
+export type TxnResult =
+  | { readonly op: 'get'; readonly value: Uint8Array | null; readonly revision: number }
+  | { readonly op: 'put' }
+  | { readonly op: 'delete'; readonly deleted: boolean }
+  | { readonly op: 'append'; readonly length: number };
+
+export interface Txn {
+  readonly compare: readonly Compare[];
+  /** What happens when all comparisons hold (`then` on the wire: a property of that name would look like a promise). */
+  readonly success: readonly TxnOp[];
+  readonly failure: readonly TxnOp[];
+}
+
+export interface Member {
+  readonly id: string;
+  readonly url: string;
+  readonly learner: boolean;
+}
+
+export interface Status {
+  readonly id: string;
+  readonly clusterId: string;
+  readonly role: 'leader' | 'follower' | 'candidate' | 'pre-candidate';
+  readonly term: number;
+  /** Null when the node knows of none. */
+  readonly leader: string | null;
+  readonly commit: number;
+  readonly applied: number;
+  readonly lastIndex: number;
+  readonly snapshotIndex: number;
+  readonly members: readonly Member[];
+  /** The state machine's hash at `applied`. */
+  readonly hash: string;
+  readonly clock: { readonly wallMs: number; readonly monotonicMs: number };
+  /** Differs between any two starts of a node. */
+  readonly incarnation: string;
+}
+
+/**
+ * A client of one node. It never retries. Every failure says whether the write can have happened; see
+ * docs/ARCHITECTURE.md, HTTP. An append's value: the element as bytes; reading the key gives a JSON array of elements.
+ */
+export class Client {
+  readonly #node: string;
+  readonly #exchange: Exchange;
+
+  /** @param node what the exchange understands as a node's address: `http://127.0.0.1:12380` */
+  constructor(node: string, exchange: Exchange) {
+    this.#node = node;
+    this.#exchange = exchange;
+  }
+
+  /** @returns null when the key is missing */
+  async get(key: Bytes, options: CallOptions & { read?: ReadMode } = {}): Promise<Result<Versioned | null>> {
+    const query = options.read === undefined ? '' : `?read=${options.read}`;
+    const request = { method: 'GET', path: `/v1/kv/${encodeKey(key)}${query}` } as const;
+    return this.#call(request, options, false, ({ status, headers, body }) => {
+      if (status === 404) return null;
+      const revision = Number(headers.revision);
+      return status === 200 && Number.isSafeInteger(revision) ? { value: body, revision } : undefined;
+    });
+  }
+
+  /** @param options `revision`: writes only when the key's revision is that (0: the key is missing), else `cas-mismatch` */
+  put(
+    key: Bytes,
+    value: Bytes,
+    options: CallOptions & { revision?: number } = {},
+  ): Promise<Result<{ revision: number }>> {
+    const query = options.revision === undefined ? '' : `?revision=${options.revision}`;
+    const request = { method: 'PUT', path: `/v1/kv/${encodeKey(key)}${query}`, body: toBytes(value) } as const;
+    return this.#call(request, options, true, json(withRevision));
+  }
+
+  delete(key: Bytes, options: CallOptions = {}): Promise<Result<{ revision: number; deleted: boolean }>> {
+    const request = { method: 'DELETE', path: `/v1/kv/${encodeKey(key)}` } as const;
+    return this.#call(
+      request,
+      options,
+      true,
+      json((body) => {
+        const revised = withRevision(body);
+        return revised && typeof body.deleted === 'boolean' ? { ...revised, deleted: body.deleted } : undefined;
+      }),
+    );
+  }
+
+  /** Writes `value` when the key's value is `expected` (null: the key is missing); otherwise fails with `cas-mismatch`. */
+  cas(
+    key: Bytes,
+    expected: Bytes | null,
+    value: Bytes,
+    options: CallOptions = {},
+  ): Promise<Result<{ revision: number }>> {
+    const body = { expected: expected === null ? null : toJsonBytes(expected), value: toJsonBytes(value) };
+    return this.#post(`/v1/cas/${encodeKey(key)}`, body, options, true, json(withRevision));
+  }
+
+  /** Appends an element to the key's list. `length`: of the list, the element included. */
+  append(key: Bytes, element: Bytes, options: CallOptions = {}): Promise<Result<{ revision: number; length: number }>> {
+    const request = { method: 'POST', path: `/v1/append/${encodeKey(key)}`, body: toBytes(element) } as const;
+    return this.#call(
+      request,
+      options,
+      true,
+      json((body) => {
+        const revised = withRevision(body);
+        return revised && typeof body.length === 'number' ? { ...revised, length: body.length } : undefined;
+      }),
+    );
+  }
+
+  /** `success` when all comparisons hold, else `failure`; in one step. */
+  txn(
+    txn: Txn,
+    options: CallOptions = {},
+  ): Promise<Result<{ revision: number; succeeded: boolean; results: readonly TxnResult[] }>> {
+    const body = {
+      compare: txn.compare.map((compare) => ({
+        ...compare,
+        key: toJsonBytes(compare.key),
+        ...('value' in compare ? { value: compare.value === null ? null : toJsonBytes(compare.value) } : {}),
+      })),
+      // biome-ignore lint/suspicious/noThenProperty: the wire's name; the object is only turned into JSON
+      then: txn.success.map(opJson),
+      else: txn.failure.map(opJson),
+    };
+    return this.#post(
+      '/v1/txn',
+      body,
+      options,
+      true,
+      json((answer) => {
+        const revised = withRevision(answer);
+        const results = Array.isArray(answer.results) ? answer.results.map(txnResult) : [undefined];
+        return revised && typeof answer.succeeded === 'boolean' && results.every((result) => result !== undefined)
+          ? { ...revised, succeeded: answer.succeeded, results }
+          : undefined;
+      }),
+    );
+  }
+
+  /** Keys in [from, to), in byte order; at most `limit`. */
+  range(
+    range: { from: Bytes; to: Bytes; limit: number },
+    options: CallOptions & { read?: ReadMode } = {},
+  ): Promise<Result<{ revision: number; items: readonly Item[] }>> {
+    const read = options.read === undefined ? '' : `&read=${options.read}`;
+    const path = `/v1/range?from=${encodeKey(range.from)}&to=${encodeKey(range.to)}&limit=${range.limit}${read}`;
+    return this.#call(
+      { method: 'GET', path },
+      options,
+      false,
+      json((body) => {
+        const revised = withRevision(body);
+        const items = Array.isArray(body.items) ? body.items.map(itemOf) : [undefined];
+        return revised && items.every((item) => item !== undefined) ? { ...revised, items } : undefined;
+      }),
+    );
+  }
+
+  /** Opens a session, for writes that take effect once however often they are retried. */
+  openSession(options: CallOptions = {}): Promise<Result<{ session: string }>> {
+    return this.#post(
+      '/v1/sessions',
+      undefined,
+      options,
+      true,
+      json((body) => (typeof body.session === 'string' ? { session: body.session } : undefined)),
+    );
+  }
+
+  /** What the node itself believes; it asks nobody. */
+  status(options: CallOptions = {}): Promise<Result<Status>> {
+    return this.#call({ method: 'GET', path: '/v1/status' }, options, false, json(statusOf));
+  }
+
+  members(options: CallOptions = {}): Promise<Result<readonly Member[]>> {
+    return this.#call({ method: 'GET', path: '/v1/members' }, options, false, json(membersOf));
+  }
+
+  addMember(
+    member: { id: string; url: string; learner?: boolean },
+    options: CallOptions = {},
+  ): Promise<Result<readonly Member[]>> {
+    return this.#post('/v1/members', member, options, true, json(membersOf));
+  }
+
+  promoteMember(id: string, options: CallOptions = {}): Promise<Result<readonly Member[]>> {
+    return this.#post(`/v1/members/${encodeKey(id)}/promote`, undefined, options, true, json(membersOf));
+  }
+
+  removeMember(id: string, options: CallOptions = {}): Promise<Result<readonly Member[]>> {
+    return this.#call({ method: 'DELETE', path: `/v1/members/${encodeKey(id)}` }, options, true, json(membersOf));
+  }
+
+  /** Asks the leader to hand over to another member; resolves when that one leads. */
+  transferLeader(to: string, options: CallOptions = {}): Promise<Result<{ leader: string }>> {
+    return this.#post(
+      '/v1/leader',
+      { to },
+      options,
+      true,
+      json((body) => (typeof body.leader === 'string' ? { leader: body.leader } : undefined)),
+    );
+  }
+
+  #post<T>(path: string, body: unknown, options: CallOptions, isWrite: boolean, parse: Parse<T>): Promise<Result<T>> {
+    const bytes = body === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(body));
+    return this.#call({ method: 'POST', path, body: bytes }, options, isWrite, parse);
+  }
+
+  #call<T>(
+    call: Pick<ExchangeRequest, 'method' | 'path' | 'body'>,
+    options: CallOptions,
+    isWrite: boolean,
+    parse: Parse<T>,
+  ): Promise<Result<T>> {
+    const timeoutMs = options.timeoutMs ?? 5000;
+    const headers: Record<string, string> = { 'timeout-ms': String(Math.ceil(timeoutMs)) };
+    if (options.operationId !== undefined) headers['operation-id'] = options.operationId;
+    if (options.session !== undefined) {
+      headers.session = options.session.id;
+      headers.sequence = String(options.session.sequence);
+    }
+    return new Promise((resolve) => {
+      this.#exchange(this.#node, { ...call, headers, timeoutMs }, (result) => {
+        if (result.type === 'failure') return resolve(failureOf(result, isWrite));
+        const isAnswer = (result.status >= 200 && result.status < 300) || (!isWrite && result.status === 404);
+        if (!isAnswer) return resolve(failureOf(result, isWrite));
+        const value = parse(result);
+        return resolve(value === undefined ? unintelligible(result.status, isWrite) : { ok: true, value });
+      });
+    });
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** Undefined: not an answer of this kind. */
+type Parse<T> = (answer: Answer) => T | undefined;
+
+type JsonObject = { readonly [name: string]: unknown };
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function json<T>(read: (body: JsonObject) => T | undefined): Parse<T> {
+  return ({ body }) => {
+    try {
+      const parsed: unknown = JSON.parse(new TextDecoder().decode(body));
+      return isObject(parsed) ? read(parsed) : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+function withRevision(body: JsonObject): { revision: number } | undefined {
+  return typeof body.revision === 'number' ? { revision: body.revision } : undefined;
+}
+
+function opJson(op: TxnOp): { op: string; key: JsonBytes; value?: JsonBytes } {
+  const key = toJsonBytes(op.key);
+  return 'value' in op ? { op: op.op, key, value: toJsonBytes(op.value) } : { op: op.op, key };
+}
+
+function txnResult(result: unknown): TxnResult | undefined {
+  if (!isObject(result)) return undefined;
+  const { op, value, revision, deleted, length } = result;
+  if (op === 'put') return { op };
+  if (op === 'delete' && typeof deleted === 'boolean') return { op, deleted };
+  if (op === 'append' && typeof length === 'number') return { op, length };
+  if (op !== 'get' || typeof revision !== 'number') return undefined;
+  if (value === null) return { op, value, revision };
+  const bytes = fromJsonBytes(value);
+  return bytes && { op, value: bytes, revision };
+}
+
+function itemOf(item: unknown): Item | undefined {
+  if (!isObject(item) || typeof item.revision !== 'number') return undefined;
+  const key = fromJsonBytes(item.key);
+  const value = fromJsonBytes(item.value);
+  return key && value && { key, value, revision: item.revision };
+}
+
+function memberOf(member: unknown): Member | undefined {
+  if (!isObject(member)) return undefined;
+  const { id, url, learner } = member;
+  return typeof id === 'string' && typeof url === 'string' && typeof learner === 'boolean'
+    ? { id, url, learner }
+    : undefined;
+}
+
+function membersOf(body: JsonObject): readonly Member[] | undefined {
+  if (!Array.isArray(body.members)) return undefined;
+  const members = body.members.map(memberOf);
+  return members.every((member) => member !== undefined) ? members : undefined;
+}
+
+const roles = ['leader', 'follower', 'candidate', 'pre-candidate'] as const;
+
+function statusOf(body: JsonObject): Status | undefined {
+  const { id, clusterId, term, leader, commit, applied, lastIndex, snapshotIndex, hash, clock, incarnation } = body;
+  const role = roles.find((name) => name === body.role);
+  const members = membersOf(body);
+  if (
+    role === undefined ||
+    members === undefined ||
+    typeof id !== 'string' ||
+    typeof clusterId !== 'string' ||
+    typeof term !== 'number' ||
+    (leader !== null && typeof leader !== 'string') ||
+    typeof commit !== 'number' ||
+    typeof applied !== 'number' ||
+    typeof lastIndex !== 'number' ||
+    typeof snapshotIndex !== 'number' ||
+    typeof hash !== 'string' ||
+    typeof incarnation !== 'string' ||
+    !isObject(clock) ||
+    typeof clock.wallMs !== 'number' ||
+    typeof clock.monotonicMs !== 'number'
+  ) {
+    return undefined;
+  }
+  const times = { wallMs: clock.wallMs, monotonicMs: clock.monotonicMs };
+  const indexes = { commit, applied, lastIndex, snapshotIndex };
+  return { id, clusterId, role, term, leader, ...indexes, members, hash, clock: times, incarnation };
+}
