@@ -1,0 +1,45 @@
+import type { Op, Value } from '../../checker/history/op.ts';
+
+/** How many operations ended how, so far. */
+export interface Counts {
+  readonly invoked: number;
+  readonly ok: number;
+  readonly fail: number;
+  readonly info: number;
+}
+
+/**
+ * Puts operations into the order in which they happened and hands each to `append` at once, which has written it
+ * when it returns: the death of the harness loses nothing. Counts along the way.
+ */
+export class Recorder {
+  readonly #append: (op: Op) => void;
+  readonly #counts = { invoked: 0, ok: 0, fail: 0, info: 0 };
+  readonly #keys = new Map<string, Value>();
+  #index = 0;
+
+  constructor(append: (op: Op) => void) {
+    this.#append = append;
+  }
+
+  /** Gives the operation its place in the history. */
+  record(op: Omit<Op, 'index'>): void {
+    this.#append({ index: this.#index++, ...op });
+    if (op.process === 'nemesis') return;
+    if (op.type !== 'invoke') {
+      this.#counts[op.type]++;
+      return;
+    }
+    this.#counts.invoked++;
+    if (op.key !== undefined) this.#keys.set(JSON.stringify(op.key), op.key);
+  }
+
+  get counts(): Counts {
+    return { ...this.#counts };
+  }
+
+  /** Every key that an operation was on, in the order in which they were first used. */
+  get keys(): readonly Value[] {
+    return [...this.#keys.values()];
+  }
+}

@@ -1,0 +1,83 @@
+import type { Value } from '../../checker/history/op.ts';
+import type { NodeId, World } from '../../nemesis/world.ts';
+
+/** An operation on its way to a node. */
+export interface Request {
+  readonly f: string;
+  readonly key?: Value;
+  readonly value?: Value;
+  /** Unique in the run; a store that can carry it writes it into its log, for the committed-log audit. */
+  readonly op: string;
+}
+
+/**
+ * How an operation ended.
+ * - `ok`: it happened; `value` is what came back, where there is something.
+ * - `fail`: it certainly did not, and will not; a read without an answer is this, too.
+ * - `info`: everything else. When in doubt, this.
+ */
+export interface Outcome {
+  readonly type: 'ok' | 'fail' | 'info';
+  readonly value?: Value;
+  /** Present unless `ok`: `timeout`, `no-leader`, `cas-mismatch`, `connection-refused` … */
+  readonly error?: string;
+}
+
+/** One process's way to one node. It carries out one operation at a time. */
+export interface Client {
+  /**
+   * Carries out one operation, within a bounded time. `done` is called exactly once, in a later turn; whatever
+   * goes wrong is an outcome, never an exception.
+   */
+  invoke(request: Request, done: (outcome: Outcome) => void): void;
+  /** The process is retired or the run is over. An answer that is still awaited may come or not. */
+  close(): void;
+}
+
+/** A store that runs, ready to be used and to be broken. */
+export interface System {
+  readonly nodes: readonly NodeId[];
+  /** What a nemesis may do to it; undefined for a store that has no processes or links to break. */
+  readonly world: World | undefined;
+  /** The fault mechanisms chosen, by fault kind, for `test.json`. */
+  readonly mechanisms: { readonly [kind: string]: string };
+  client(node: NodeId): Client;
+  /** What every node says about itself now; a node that does not answer says nothing, and is left out. */
+  status(): Promise<readonly NodeStatus[]>;
+  /** Ends everything that `setUp` began and waits until it is gone. Twice is the same as once. */
+  tearDown(): Promise<void>;
+}
+
+/** Enough to see that a cluster came together again: all nodes up, one leader, the same state everywhere. */
+export interface NodeStatus {
+  readonly node: NodeId;
+  readonly leader: boolean;
+  readonly term: number;
+  /** The last log entry in the state. */
+  readonly applied: number;
+  /** A digest of that state. */
+  readonly hash: string;
+}
+
+export interface SetUp {
+  readonly nodes: number;
+  /** The run folder; a node's files go to `nodes/<n>/` below it. */
+  readonly folder: string;
+  /** The first client port; undefined: any free ones. */
+  readonly port: number | undefined;
+  /** How long a client waits for an answer. */
+  readonly opTimeoutMs: number;
+  /** A seeded integer in [0, bound). */
+  readonly random: (bound: number) => number;
+}
+
+/** A kind of store. */
+export interface Target {
+  readonly name: string;
+  /** The workloads whose operations its clients can carry out. */
+  readonly workloads: readonly string[];
+  /** Whether its nodes write the audit files that the committed-log audit reads. */
+  readonly audited: boolean;
+  /** Starts the store; resolves when every node serves. Rejects with one clear line, and leaves nothing behind. */
+  setUp(options: SetUp): Promise<System>;
+}
