@@ -68,6 +68,6 @@ export interface FaultRecord {
   readonly time: number;
   readonly doneTime: number;
   readonly nodes: readonly NodeId[];
-  readonly links?: readonly Link[];
-  readonly effects: readonly (Effect & { readonly node?: NodeId })[];
+  readonly links?: readonly Link[] | undefined;
+  readonly effects: readonly (Effect & { readonly node?: NodeId | undefined })[];
 }

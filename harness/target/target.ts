@@ -64,11 +64,17 @@ export interface SetUp {
   /** The run folder; a node's files go to `nodes/<n>/` below it. */
   readonly folder: string;
   /** The first client port; undefined: any free ones. */
-  readonly port: number | undefined;
+  readonly port?: number | undefined;
+  /** The compiled system to run in place of the target's own: a mutant's. Only our store has mutants. */
+  readonly systemFolder?: string | undefined;
   /** How long a client waits for an answer. */
   readonly opTimeoutMs: number;
   /** A seeded integer in [0, bound). */
   readonly random: (bound: number) => number;
+  /** Nanoseconds since the start of the run. */
+  readonly now: () => number;
+  /** Cuts the setting-up short; it rejects then. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A kind of store. */
@@ -78,6 +84,8 @@ export interface Target {
   readonly workloads: readonly string[];
   /** Whether its nodes write the audit files that the committed-log audit reads. */
   readonly audited: boolean;
+  /** Whether its nodes are processes that can end by themselves. */
+  readonly processes: boolean;
   /** Starts the store; resolves when every node serves. Rejects with one clear line, and leaves nothing behind. */
   setUp(options: SetUp): Promise<System>;
 }

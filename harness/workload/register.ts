@@ -1,5 +1,5 @@
 import type { Value } from '../../checker/history/op.ts';
-import { unknown } from '../../checker/verdict.ts';
+import { checkLinear } from '../../checker/linear/check.ts';
 import { limit, one, repeat, untilOk } from '../generator/basic.ts';
 import { assign, type Context, type Event, type Generator, type Step, type Template } from '../generator/generator.ts';
 import { pick } from '../generator/random.ts';
@@ -17,7 +17,7 @@ export const register: Workload = {
   about: 'linearizable registers: read, write and cas over several keys',
   generator: (options) => registers(options, firstKeys(options.keys), options.keys, 1),
   final: finalReads,
-  check: () => ({ linear: unknown('the checker has not been built in yet') }),
+  check: (history, { now }) => ({ linear: checkLinear(history, { model: 'cas-register', now }) }),
 };
 
 /** Each node reads every key, each read tried a few times. */

@@ -21,6 +21,11 @@ export interface Workload {
    * @param keys every key that was used
    */
   final(keys: readonly Value[]): Generator;
-  /** Pure: the sections that this workload answers for. */
-  check(history: History): { readonly [checker: string]: Section };
+  /** The sections that this workload answers for. */
+  check(history: History, bounds: CheckBounds): { readonly [checker: string]: Section };
+}
+
+export interface CheckBounds {
+  /** A clock in milliseconds, by which a checker bounds its time. */
+  readonly now: () => number;
 }

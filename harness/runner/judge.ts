@@ -1,0 +1,111 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { z } from 'zod';
+import { checkCrash, type NodeExit } from '../../checker/crash.ts';
+import { AuditUnreadable, type NodeAudit, parseAudit } from '../../checker/durability/audit-record.ts';
+import { checkCommittedLog } from '../../checker/durability/committed-log.ts';
+import type { History } from '../../checker/history/op.ts';
+import { mergeSections, type Results, type Section, unknown } from '../../checker/verdict.ts';
+import { files } from '../../results/store/layout.ts';
+import { auditPath, readFaults, readHistory, readNodes, readTest } from '../../results/store/read.ts';
+import { RunFolderError, type TestDescription } from '../../results/store/schema.ts';
+import { targets } from '../target/index.ts';
+import { workloads } from '../workload/index.ts';
+import { checkFaults } from './fault-effects.ts';
+import { checkLiveness } from './liveness.ts';
+import { checkOperations } from './operations.ts';
+
+type Sections = { [checker: string]: Section };
+
+/**
+ * Judges a run from its folder alone: what `test` does at its end and `check RUN` at any time, with the same answer.
+ * @throws {RunFolderError} when test.json or the history cannot be read
+ */
+export function judge(folder: string): Results {
+  const test = readTest(folder);
+  const { records: history } = readHistory(folder);
+  const sections: Sections = { ...checkWorkload(test, history) };
+  const target = targets.get(String(test.options.target));
+  if (target?.audited) Object.assign(sections, committedLog(folder, test, history));
+  if (target?.processes) sections.crash = crash(folder);
+  sections.liveness = checkLiveness(history);
+  const kinds = faultKindsAsked(test);
+  if (kinds.length > 0) sections.faults = orUnknown(() => checkFaults(kinds, readFaults(folder).records));
+  sections.operations = checkOperations(history);
+  return mergeSections(sections);
+}
+
+function checkWorkload({ workload: name = '' }: TestDescription, history: History): Sections {
+  const workload = workloads.get(name);
+  if (workload === undefined) return { linear: unknown(`this version knows no workload ${JSON.stringify(name)}`) };
+  return workload.check(history, { now: () => performance.now() });
+}
+
+function committedLog(folder: string, test: TestDescription, history: History): Sections {
+  const all = (section: Section) => ({ log: section, hash: section, election: section });
+  try {
+    const audits = test.nodes.map((node): NodeAudit => {
+      const path = auditPath(folder, node);
+      return existsSync(path) ? parseAudit(node, readFileSync(path, 'utf8')) : { node, records: [], warnings: [] };
+    });
+    return { ...checkCommittedLog(audits, history) };
+  } catch (error) {
+    if (error instanceof AuditUnreadable) return all(unknown(error.message));
+    throw error;
+  }
+}
+
+const processRecord = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('start'), time: z.number(), pid: z.number() }),
+  z.object({
+    type: z.literal('exit'),
+    time: z.number(),
+    pid: z.number(),
+    ordered: z.boolean(),
+    code: z.number().nullable(),
+    signal: z.string().nullable(),
+    lastLogLines: z.array(z.string()),
+  }),
+]);
+
+/** The starts and ends of nodes' processes, as the world wrote them down. */
+function crash(folder: string): Section {
+  let starts = 0;
+  const exits: NodeExit[] = [];
+  for (const node of readNodes(folder)) {
+    const path = join(folder, files.nodes, node, 'exits.ndjson');
+    if (!existsSync(path)) continue;
+    // Without its last, cut line: the harness was killed while it wrote it.
+    const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+    for (const [at, line] of lines.entries()) {
+      const record = parseProcessRecord(line);
+      if (record === undefined) return unknown(`${path}:${at + 1}: not the start or end of a process`);
+      if (record.type === 'start') starts++;
+      else exits.push({ node, ...record });
+    }
+  }
+  return checkCrash(starts, exits);
+}
+
+function parseProcessRecord(line: string): z.infer<typeof processRecord> | undefined {
+  try {
+    return processRecord.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function faultKindsAsked({ options }: TestDescription): readonly string[] {
+  return Array.isArray(options.nemesis) ? options.nemesis.map(String) : [];
+}
+
+/** A file that is missing or broken is evidence of nothing. */
+function orUnknown(check: () => Section): Section {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof RunFolderError) return unknown(error.message);
+    throw error;
+  }
+}

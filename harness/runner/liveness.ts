@@ -1,0 +1,89 @@
+import type { History, Op, Value } from '../../checker/history/op.ts';
+import { type Anomaly, type Section, unknown } from '../../checker/verdict.ts';
+import { convergeName, phaseStart } from './phase.ts';
+
+/**
+ * After everything was healed: did the cluster come together again within the bound, and did every node then serve?
+ * A final operation that no try of could carry out is a node that does not serve.
+ */
+export function checkLiveness(history: History): Section {
+  const converge = history.find(({ process, f }) => process === 'nemesis' && f === convergeName);
+  const outcome = readOutcome(converge?.value);
+  if (converge === undefined || outcome === undefined) {
+    return unknown('the run ended before it was seen whether the cluster comes together again');
+  }
+  const final = phaseStart(history, 'final');
+  if (outcome.converged === false) {
+    if (phaseStart(history, 'interrupted') !== undefined) return unknown('interrupted while waiting for convergence');
+    const message = `the healed cluster did not come together within ${outcome.boundMs / 1000} s`;
+    const anomaly: Anomaly = { kind: 'no-convergence', message, ops: [converge.index], evidence: { ...outcome } };
+    return { valid: false, summary: message, anomalies: [anomaly], counts: { converged: 0, finalOperations: 0 } };
+  }
+  if (final === undefined) return unknown('the run ended before the final operations');
+
+  const wanted = finalOperations(history.slice(final));
+  const anomalies = wanted
+    .filter(({ served }) => !served)
+    .map(({ op, tries }): Anomaly => {
+      const what = `${op.f}${op.key === undefined ? '' : ` of key ${JSON.stringify(op.key)}`}`;
+      return {
+        kind: 'not-serving',
+        message: `node ${op.node} of the healed cluster did not carry out a ${what} in ${tries.length} tries`,
+        ops: tries,
+        evidence: { node: op.node ?? null, tries: tries.length },
+        ...(op.key === undefined ? {} : { key: op.key }),
+      };
+    });
+  const counts = { converged: 1, tookMs: outcome.tookMs, finalOperations: wanted.length };
+  const [first] = anomalies;
+  if (first !== undefined) {
+    if (phaseStart(history, 'end') === undefined) return unknown('interrupted during the final operations', counts);
+    return { valid: false, summary: `${anomalies.length} not served: ${first.message}`, anomalies, counts };
+  }
+  if (wanted.length === 0) return unknown('there were no final operations', counts);
+  if (phaseStart(history, 'end') === undefined) return unknown('the run ended before the final operations did', counts);
+  const summary = `together again after ${outcome.tookMs / 1000} s, then ${wanted.length} final operations served`;
+  return { valid: true, summary, anomalies: [], counts };
+}
+
+interface Wanted {
+  readonly op: Op;
+  /** Indices of its invocations. */
+  readonly tries: number[];
+  served: boolean;
+}
+
+/** What was asked of each node, whatever number of tries it took. */
+function finalOperations(history: History): readonly Wanted[] {
+  const wanted = new Map<string, Wanted>();
+  const open = new Map<number | 'nemesis', Wanted>();
+  for (const op of history) {
+    if (op.process === 'nemesis') continue;
+    if (op.type === 'invoke') {
+      const name = JSON.stringify([op.node, op.f, op.key]);
+      const entry = wanted.get(name) ?? { op, tries: [], served: false };
+      wanted.set(name, entry);
+      entry.tries.push(op.index);
+      open.set(op.process, entry);
+    } else {
+      const entry = open.get(op.process);
+      if (entry !== undefined && op.type === 'ok') entry.served = true;
+    }
+  }
+  return [...wanted.values()];
+}
+
+/** What the convergence line says; undefined when there is none. */
+interface Outcome {
+  readonly converged: boolean;
+  readonly tookMs: number;
+  readonly boundMs: number;
+  readonly nodes: Value;
+}
+
+function readOutcome(value: Value | undefined): Outcome | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const { converged, tookMs, boundMs, nodes = null } = value as { readonly [name: string]: Value };
+  if (typeof converged !== 'boolean' || typeof tookMs !== 'number' || typeof boundMs !== 'number') return undefined;
+  return { converged, tookMs, boundMs, nodes };
+}

@@ -1,0 +1,17 @@
+import type { Op } from '../../checker/history/op.ts';
+
+/**
+ * The parts of a run, in order. Each begins with a line of the nemesis in the history, `{"f":"phase","value":…}`,
+ * so that a run can be judged from its folder alone.
+ */
+export type Phase = 'operations' | 'heal' | 'converge' | 'final' | 'end' | 'interrupted';
+
+export const phaseName = 'phase';
+/** The line that says whether the cluster came together again, with what every node said of itself last. */
+export const convergeName = 'converge';
+
+/** Where in the history a part begins; undefined when the run never came to it. */
+export function phaseStart(history: readonly Op[], phase: Phase): number | undefined {
+  const at = history.findIndex(({ process, f, value }) => process === 'nemesis' && f === phaseName && value === phase);
+  return at < 0 ? undefined : at;
+}
