@@ -1,0 +1,198 @@
+import { promiseHooks } from 'node:v8';
+import type { EventLog } from './event-log.ts';
+
+/** A simulated operating-system process: what owns events, and may be paused or killed. */
+export class SimProcess {
+  readonly node: string;
+  /** Number of the node, for the event log; 0 is the harness. */
+  readonly number: number;
+  alive = true;
+  paused = false;
+  /** Events that came while it was paused, in order; bounded by what is under way to it. */
+  readonly backlog: ScheduledEvent[] = [];
+
+  constructor(node: string, number: number) {
+    this.node = node;
+    this.number = number;
+  }
+}
+
+/** Owns what happens outside every node: wires, clients, nemeses. Never paused, never dead. */
+export const harnessProcess = new SimProcess('harness', 0);
+
+/** What kind of thing happens, for the event log. */
+export const eventKind = {
+  timer: 1,
+  turn: 2,
+  deliver: 3,
+  connect: 4,
+  close: 5,
+  disk: 6,
+  request: 7,
+  harness: 8,
+} as const;
+
+export type EventKind = (typeof eventKind)[keyof typeof eventKind];
+
+export class ScheduledEvent {
+  timeUs: number;
+  readonly sequence: number;
+  readonly kind: EventKind;
+  readonly owner: SimProcess;
+  /** What makes this event differ from another of its kind, for the event log: a length, a checksum. */
+  readonly detail: number;
+  run: (() => void) | undefined;
+
+  constructor(timeUs: number, sequence: number, kind: EventKind, owner: SimProcess, detail: number, run: () => void) {
+    this.timeUs = timeUs;
+    this.sequence = sequence;
+    this.kind = kind;
+    this.owner = owner;
+    this.detail = detail;
+    this.run = run;
+  }
+
+  cancel(): void {
+    this.run = undefined;
+  }
+}
+
+/** Taken before any guard replaces it. */
+const realSetImmediate = setImmediate;
+
+/**
+ * Virtual time. Events happen one after another in the order of (time, when they were scheduled); nothing waits
+ * for real time. After an event that made or settled a promise, microtasks are drained until none is left; a
+ * fixed number of awaits would not do, a turn of the real event loop does. Events that touch no promise, which
+ * is nearly all of them, cost no drain.
+ */
+export class Scheduler {
+  nowUs = 0;
+  /** Events run so far. */
+  count = 0;
+  readonly #log: EventLog;
+  readonly #heap: ScheduledEvent[] = [];
+  #sequence = 0;
+  #touchedPromise = false;
+  #stopped = false;
+  /** Called after each event with its owner, when all that it set off is done. */
+  afterEvent: ((owner: SimProcess) => void) | undefined;
+
+  constructor(log: EventLog) {
+    this.#log = log;
+  }
+
+  /**
+   * @param delayUs from now, an integer, at least 0
+   * @param detail goes into the event log's hash
+   */
+  schedule(delayUs: number, kind: EventKind, owner: SimProcess, run: () => void, detail = 0): ScheduledEvent {
+    const event = new ScheduledEvent(this.nowUs + delayUs, this.#sequence++, kind, owner, detail, run);
+    this.#push(event);
+    return event;
+  }
+
+  /** Lets what came while the process was paused happen now, in the order in which it came. */
+  resume(process: SimProcess): void {
+    process.paused = false;
+    for (const event of process.backlog.splice(0)) {
+      event.timeUs = this.nowUs;
+      this.#push(event);
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /**
+   * Runs until stopped, or until `untilUs`, or until nothing is left to happen.
+   * @throws what an event throws; the run cannot go on after that
+   */
+  async run(untilUs: number): Promise<void> {
+    const touch = () => {
+      this.#touchedPromise = true;
+    };
+    const endInit = promiseHooks.onInit(touch);
+    const endSettled = promiseHooks.onSettled(touch);
+    try {
+      await drain();
+      for (;;) {
+        this.#touchedPromise = false;
+        const owner = this.#runOne(untilUs);
+        if (owner === undefined) return;
+        if (this.#touchedPromise) await drain();
+        this.afterEvent?.(owner);
+        if (this.#stopped) return;
+      }
+    } finally {
+      endInit();
+      endSettled();
+    }
+  }
+
+  /** Runs the next event that still matters; gives its owner, or undefined when there is none before `untilUs`. */
+  #runOne(untilUs: number): SimProcess | undefined {
+    for (;;) {
+      const event = this.#pop(untilUs);
+      if (event === undefined) return undefined;
+      const { run, owner } = event;
+      if (run === undefined || !owner.alive) continue;
+      if (owner.paused) {
+        owner.backlog.push(event);
+        continue;
+      }
+      this.nowUs = event.timeUs;
+      this.count++;
+      this.#log.event(event);
+      run();
+      return owner;
+    }
+  }
+
+  #push(event: ScheduledEvent): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(event);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const other = heap[parent]!;
+      if (!before(event, other)) break;
+      heap[at] = other;
+      at = parent;
+    }
+    heap[at] = event;
+  }
+
+  #pop(untilUs: number): ScheduledEvent | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    if (first === undefined || first.timeUs > untilUs) return undefined;
+    const last = heap.pop()!;
+    const size = heap.length;
+    if (size === 0) return first;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= size) break;
+      if (child + 1 < size && before(heap[child + 1]!, heap[child]!)) child++;
+      const other = heap[child]!;
+      if (!before(other, last)) break;
+      heap[at] = other;
+      at = child;
+    }
+    heap[at] = last;
+    return first;
+  }
+}
+
+function before(a: ScheduledEvent, b: ScheduledEvent): boolean {
+  return a.timeUs < b.timeUs || (a.timeUs === b.timeUs && a.sequence < b.sequence);
+}
+
+/** A turn of the real event loop begins only when no microtask is left. */
+function drain(): Promise<void> {
+  return new Promise((resolve) => {
+    realSetImmediate(resolve);
+  });
+}
