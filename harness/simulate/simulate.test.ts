@@ -1,0 +1,269 @@
+import t from 'tap';
+import { PortError } from '../../system/ports.ts';
+import { seededRandom } from '../generator/random.ts';
+import { EventLog } from './event-log.ts';
+import { Escape, guarded } from './guard.ts';
+import { eventKind, Scheduler, SimProcess } from './scheduler.ts';
+import { HardwareClock, SimClock } from './sim-clock.ts';
+import { SimDisk } from './sim-disk.ts';
+import { calmNetwork, SimNetwork } from './sim-network.ts';
+
+const second = 1_000_000;
+
+function world(seed = 1) {
+  const lines: string[] = [];
+  const log = new EventLog((line) => lines.push(line));
+  const scheduler = new Scheduler(log);
+  const random = seededRandom(seed, 'test');
+  return { lines, log, scheduler, random };
+}
+
+t.test('the scheduler', async (t) => {
+  t.test('runs events in the order of time, then of scheduling', async (t) => {
+    const { scheduler } = world();
+    const process = new SimProcess('1', 1);
+    const seen: string[] = [];
+    const at = (delay: number, name: string) =>
+      scheduler.schedule(delay, eventKind.timer, process, () => seen.push(`${name}@${scheduler.nowUs}`));
+    at(20, 'c');
+    at(10, 'a');
+    at(10, 'b');
+    at(15, 'never').cancel();
+    await scheduler.run(second);
+    t.strictSame(seen, ['a@10', 'b@10', 'c@20']);
+  });
+
+  t.test('drains every microtask that an event set off before the next event', async (t) => {
+    const { scheduler } = world();
+    const process = new SimProcess('1', 1);
+    const seen: number[] = [];
+    scheduler.schedule(1, eventKind.timer, process, async () => {
+      for (let i = 0; i < 50; i++) await null;
+      seen.push(1);
+    });
+    scheduler.schedule(2, eventKind.timer, process, () => seen.push(2));
+    await scheduler.run(second);
+    t.strictSame(seen, [1, 2]);
+  });
+
+  t.test('holds back what comes to a paused process, and drops what comes to a dead one', async (t) => {
+    const { scheduler } = world();
+    const process = new SimProcess('1', 1);
+    const harness = new SimProcess('harness', 0);
+    const seen: string[] = [];
+    const at = (delay: number, name: string) =>
+      scheduler.schedule(delay, eventKind.timer, process, () => seen.push(`${name}@${scheduler.nowUs}`));
+    process.paused = true;
+    at(10, 'a');
+    const cancelled = at(20, 'cancelled while held back');
+    at(30, 'b');
+    scheduler.schedule(100, eventKind.harness, harness, () => {
+      cancelled.cancel();
+      scheduler.resume(process);
+      at(50, 'c');
+    });
+    scheduler.schedule(120, eventKind.harness, harness, () => {
+      process.alive = false;
+    });
+    await scheduler.run(second);
+    t.strictSame(seen, ['a@100', 'b@100']);
+  });
+
+  t.test('gives the same hash for the same events and another for others', async (t) => {
+    const hashOf = async (delay: number) => {
+      const { scheduler, log } = world();
+      scheduler.schedule(delay, eventKind.timer, new SimProcess('1', 1), () => {});
+      await scheduler.run(second);
+      return log.hash();
+    };
+    t.equal(await hashOf(5), await hashOf(5));
+    t.not(await hashOf(5), await hashOf(6));
+  });
+});
+
+t.test('a clock', async (t) => {
+  t.test('runs at its rate, and armed timers follow a change of it', async (t) => {
+    const { scheduler, random } = world();
+    const hardware = new HardwareClock(scheduler, 1000);
+    const clock = new SimClock(scheduler, new SimProcess('1', 1), hardware, random);
+    const harness = new SimProcess('harness', 0);
+    const seen: number[] = [];
+    clock.setTimer(100, () => seen.push(scheduler.nowUs, clock.monotonicMs()));
+    scheduler.schedule(50_000, eventKind.harness, harness, () =>
+      hardware.bend({ wallOffsetMs: 0, wallRate: 1, monotonicRate: 2 }),
+    );
+    await scheduler.run(second);
+    t.strictSame(seen, [75_000, 1100], '50 ms at the true rate, then 50 ms twice as fast');
+  });
+
+  t.test('jumps in wall time only', async (t) => {
+    const { scheduler, random } = world();
+    const hardware = new HardwareClock(scheduler, 0);
+    const clock = new SimClock(scheduler, new SimProcess('1', 1), hardware, random);
+    const before = [clock.wallMs(), clock.monotonicMs()] as const;
+    hardware.bend({ wallOffsetMs: -60_000, wallRate: 1, monotonicRate: 1 });
+    t.strictSame([clock.wallMs() - before[0], clock.monotonicMs() - before[1]], [-60_000, 0]);
+  });
+});
+
+t.test('a disk', async (t) => {
+  const bytes = (length: number, value: number) => new Uint8Array(length).fill(value);
+  const open = () => {
+    const { scheduler, random } = world();
+    const disk = new SimDisk(random);
+    const process = new SimProcess('1', 1);
+    return { scheduler, disk, fileSystem: disk.portOf(process, scheduler) };
+  };
+  const run = async (scheduler: Scheduler, act: () => Promise<void>) => {
+    let failure: unknown;
+    scheduler.schedule(0, eventKind.harness, new SimProcess('harness', 0), () => {
+      act().catch((error: unknown) => {
+        failure = error;
+      });
+    });
+    await scheduler.run(10 * second);
+    if (failure !== undefined) throw failure;
+  };
+
+  t.test('keeps what was synced and loses only what was not', async (t) => {
+    let lostSomething = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      const { scheduler, random } = world(seed);
+      const disk = new SimDisk(random);
+      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      await run(scheduler, async () => {
+        const file = await fileSystem.open('log', 'create');
+        await fileSystem.syncDirectory('.');
+        await new Promise<void>((resolve) => file.writeDurably(0, [bytes(6000, 1), bytes(6000, 2)], () => resolve()));
+        await file.write(4000, [bytes(8000, 9)]);
+      });
+      lostSomething += disk.losePower().bytes;
+      const { bytes: content, length } = disk.file('log');
+      t.equal(length, 12_000);
+      t.ok(
+        content.subarray(0, 4000).every((byte) => byte === 1),
+        'synced and never overwritten',
+      );
+      t.ok(content.subarray(4000, 12_000).every((byte, i) => byte === 9 || byte === (i < 2000 ? 1 : 2)));
+    }
+    t.ok(lostSomething > 0);
+  });
+
+  t.test('loses names whose directory was not synced, and brings replaced files back', async (t) => {
+    let gone = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      const { scheduler, random } = world(seed);
+      const disk = new SimDisk(random);
+      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      await run(scheduler, async () => {
+        await fileSystem.open('a', 'create');
+        await fileSystem.syncDirectory('.');
+        await fileSystem.open('b', 'create');
+        await fileSystem.rename('b', 'a');
+      });
+      disk.losePower();
+      t.ok(disk.paths().includes('a'), 'synced');
+      if (!disk.paths().includes('b')) gone++;
+    }
+    t.ok(gone > 0 && gone < 20);
+  });
+
+  t.test('fails as asked: a full disk, a failing sync', async (t) => {
+    const { scheduler, disk, fileSystem } = open();
+    const errors: (string | undefined)[] = [];
+    await run(scheduler, async () => {
+      const file = await fileSystem.open('log', 'create');
+      const durably = (length: number) =>
+        new Promise<void>((resolve) =>
+          file.writeDurably(0, [bytes(length, 1)], (error) => {
+            errors.push(error?.code);
+            resolve();
+          }),
+        );
+      disk.conditions = { ...disk.conditions, capacityBytes: 1000 };
+      await durably(1001);
+      await durably(1000);
+      disk.conditions = { ...disk.conditions, syncError: 10_000 };
+      await durably(500);
+      await t.rejects(fileSystem.open('missing', 'read'), PortError);
+    });
+    t.strictSame(errors, ['ENOSPC', undefined, 'EIO']);
+  });
+});
+
+t.test('the network', async (t) => {
+  /** Dials from node 1 to node 2 and sends `count` writes; gives what arrived and how it ended. */
+  const exchange = async (seed: number, count: number, prepare: (network: SimNetwork) => void) => {
+    const { scheduler, random } = world(seed);
+    const network = new SimNetwork(scheduler, random);
+    const [one, two] = [new SimProcess('1', 1), new SimProcess('2', 2)];
+    const arrived: number[] = [];
+    const ends: string[] = [];
+    const data = (chunk: Uint8Array) => arrived.push(...chunk);
+    const closed = (error: PortError | undefined) => ends.push(error?.code ?? 'orderly');
+    const listening = network.portOf(two).listen({ host: '2', port: 1 }, (c) => c.handle({ data, closed }));
+    await listening;
+    prepare(network);
+    const connection = network.portOf(one).connect({ host: '2', port: 1 }, { data() {}, closed });
+    for (let i = 0; i < count; i++) {
+      scheduler.schedule(10_000 * i, eventKind.timer, one, () => connection.write([Uint8Array.of(i)]));
+    }
+    await scheduler.run(10 * second);
+    return { arrived, ends, network };
+  };
+  const sent = Array.from({ length: 100 }, (_, i) => i);
+
+  t.test('delivers in order', async (t) => {
+    t.strictSame((await exchange(1, 100, () => {})).arrived, sent);
+  });
+  t.test('loses, repeats and reorders whole writes when told to', async (t) => {
+    const under = (conditions: object) =>
+      exchange(1, 100, (network) => {
+        network.conditions = { ...calmNetwork, ...conditions };
+      });
+    const lossy = (await under({ lose: 2000 })).arrived;
+    t.ok(lossy.length < 100 && lossy.length > 50);
+    const repeated = (await under({ duplicate: 2000 })).arrived;
+    t.ok(repeated.length > 100);
+    t.strictSame(
+      [...new Set(repeated)].sort((a, b) => a - b),
+      sent,
+    );
+    const reordered = (await under({ reorder: 2000 })).arrived;
+    t.notSame(reordered, sent);
+    t.strictSame(
+      reordered.toSorted((a, b) => a - b),
+      sent,
+    );
+  });
+  t.test('a cut link swallows what is sent over it and only that', async (t) => {
+    const cut = await exchange(1, 3, (network) => network.cut(new Set(['1>2'])));
+    t.strictSame(cut.arrived, []);
+    t.strictSame(cut.ends, ['ETIMEDOUT']);
+    t.match(cut.network.counters('1', '2'), { passed: 0, dropped: 1 });
+    t.strictSame((await exchange(1, 3, (network) => network.cut(new Set(['2>1'])))).arrived, [0, 1, 2]);
+  });
+});
+
+t.test('the guard names what reached past the ports', async (t) => {
+  const escapes: [string, () => unknown][] = [
+    ['Date.now', () => Date.now()],
+    ['new Date()', () => new Date()],
+    ['Math.random', () => Math.random()],
+    ['performance.now', () => performance.now()],
+    ['setTimeout', () => setTimeout(() => {}, 1)],
+    ['setImmediate', () => setImmediate(() => {})],
+  ];
+  for (const [name, act] of escapes) {
+    const swallowing = guarded(async () => {
+      try {
+        act();
+      } catch {
+        // A system that swallows exceptions does not hide the escape.
+      }
+    });
+    await t.rejects(swallowing, new Escape(name), name);
+  }
+  t.equal(await guarded(async () => new Date(0).getTime()), 0, 'arithmetic on dates is no escape');
+  t.type(Date.now(), 'number', 'and the doors open again');
+});
