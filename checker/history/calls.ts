@@ -1,0 +1,126 @@
+import { type Events, FAIL, INFO, INVOKE, NO_PROCESS, NONE, OK } from './events.ts';
+import { HistoryError } from './history-error.ts';
+
+/** The completion of a call that never completed: after everything. */
+export const OPEN = 0x7fffffff;
+
+/**
+ * What clients called, in order of invocation: each call is the interval from event `invoke[i]` to event
+ * `complete[i]`. A call of unknown outcome (`info`, or no completion at all) never completes: it may take effect
+ * at any time after its invocation, or never.
+ */
+export interface Calls {
+  readonly length: number;
+  readonly invoke: Int32Array<ArrayBuffer>;
+  /** `OPEN` for unknown outcomes. */
+  readonly complete: Int32Array<ArrayBuffer>;
+  /** `OK`, `FAIL` or `INFO`. */
+  readonly outcome: Uint8Array<ArrayBuffer>;
+}
+
+const DENSE_PROCESSES = 1 << 20;
+
+/**
+ * Pairs invocations with completions. Events that are not a client's are left out.
+ *
+ * @throws HistoryError when a process completes what it did not invoke, or invokes while it is busy.
+ */
+export function pairCalls(events: Events): Calls {
+  const { length, type, process, f, key } = events;
+  let count = 0;
+  for (let at = 0; at < length; at++) if (type[at] === INVOKE && process[at] !== NO_PROCESS) count++;
+  const invoke = new Int32Array(count);
+  const complete = new Int32Array(count).fill(OPEN);
+  const outcome = new Uint8Array(count).fill(INFO);
+  // The call that each process is busy with, plus one. Processes beyond the table (rare) go to the map.
+  let dense = new Int32Array(1024);
+  const sparse = new Map<number, number>();
+  let next = 0;
+  for (let at = 0; at < length; at++) {
+    const p = process[at]!;
+    if (p < 0) continue;
+    if (p >= dense.length && p < DENSE_PROCESSES) {
+      const wider = new Int32Array(Math.min(DENSE_PROCESSES, 2 ** Math.ceil(Math.log2(p + 1))));
+      wider.set(dense);
+      dense = wider;
+    }
+    const busy = p < DENSE_PROCESSES ? dense[p]! : (sparse.get(p) ?? 0);
+    let now = 0;
+    if (type[at] === INVOKE) {
+      if (busy !== 0) {
+        throw broken(
+          events,
+          at,
+          `process ${p} invokes ${nameOf(events, at)} while its call of event ${invoke[busy - 1]} is open`,
+        );
+      }
+      invoke[next++] = at;
+      now = next;
+    } else if (busy === 0) {
+      // Jepsen logs what is not a client's call as an info without an invocation.
+      if (type[at] === INFO) continue;
+      throw broken(events, at, `process ${p} completes ${nameOf(events, at)}, which it did not invoke`);
+    } else {
+      const from = invoke[busy - 1]!;
+      if (f[from] !== f[at]) {
+        throw broken(
+          events,
+          at,
+          `process ${p} completes ${nameOf(events, at)}, but had invoked ${nameOf(events, from)}`,
+        );
+      }
+      if (key[at] !== key[from] && key[at] !== NONE) {
+        throw broken(events, at, `process ${p} completes a call on another key than it was invoked on`);
+      }
+      if (type[at] === OK || type[at] === FAIL) {
+        complete[busy - 1] = at;
+        outcome[busy - 1] = type[at]!;
+      }
+    }
+    if (p < DENSE_PROCESSES) dense[p] = now;
+    else sparse.set(p, now);
+  }
+  return { length: count, invoke, complete, outcome };
+}
+
+function nameOf(events: Events, at: number): string {
+  return JSON.stringify(events.names[events.f[at]!]);
+}
+
+function broken(_events: Events, at: number, what: string): HistoryError {
+  return new HistoryError(`event ${at}: ${what}`);
+}
+
+/** The calls on one key: `order[from..to)` are their numbers, in order of invocation. */
+export interface KeyGroups {
+  readonly keys: readonly number[];
+  readonly order: Int32Array<ArrayBuffer>;
+  /** `keys.length + 1` offsets into `order`. */
+  readonly offsets: Int32Array<ArrayBuffer>;
+}
+
+/** Groups calls by a reference each, in order of first appearance. */
+export function groupCalls(calls: Calls, keyOf: Int32Array): KeyGroups {
+  const ids = new Map<number, number>();
+  const keys: number[] = [];
+  const group = new Int32Array(calls.length);
+  const sizes: number[] = [];
+  for (let i = 0; i < calls.length; i++) {
+    const key = keyOf[calls.invoke[i]!]!;
+    let id = ids.get(key);
+    if (id === undefined) {
+      id = keys.length;
+      ids.set(key, id);
+      keys.push(key);
+      sizes.push(0);
+    }
+    group[i] = id;
+    sizes[id]!++;
+  }
+  const offsets = new Int32Array(keys.length + 1);
+  for (let id = 0; id < keys.length; id++) offsets[id + 1] = offsets[id]! + sizes[id]!;
+  const cursor = offsets.slice(0, keys.length);
+  const order = new Int32Array(calls.length);
+  for (let i = 0; i < calls.length; i++) order[cursor[group[i]!]!++] = i;
+  return { keys, order, offsets };
+}

@@ -1,0 +1,57 @@
+import t from 'tap';
+import type { Op, Value } from '../history/op.ts';
+import { checkLinear } from './check.ts';
+
+/** `w1 0 5` lines: process, type, f, value. */
+function history(...lines: readonly (readonly [number, Op['type'], string, Value?, string?])[]): Op[] {
+  return lines.map(([process, type, f, value, error], index) => ({
+    index,
+    time: index,
+    process,
+    type,
+    f,
+    ...(value === undefined ? {} : { value }),
+    ...(error === undefined ? {} : { error }),
+  }));
+}
+
+t.test('a stale read is not linearizable', async (t) => {
+  const section = checkLinear(
+    history(
+      [0, 'invoke', 'write', 1],
+      [0, 'ok', 'write', 1],
+      [0, 'invoke', 'write', 2],
+      [0, 'ok', 'write', 2],
+      [1, 'invoke', 'read'],
+      [1, 'ok', 'read', 1],
+    ),
+    { model: 'register' },
+  );
+  t.equal(section.valid, false);
+  t.equal(section.anomalies[0]?.kind, 'nonlinearizable');
+});
+
+t.test('a write of unknown outcome may have happened or not', async (t) => {
+  for (const value of [null, 1]) {
+    const section = checkLinear(
+      history([0, 'invoke', 'write', 1], [0, 'info', 'write', 1], [1, 'invoke', 'read'], [1, 'ok', 'read', value]),
+      { model: 'register' },
+    );
+    t.equal(section.valid, true);
+  }
+});
+
+t.test('a failed cas is an observation', async (t) => {
+  const ops = history(
+    [0, 'invoke', 'write', 1],
+    [0, 'ok', 'write', 1],
+    [0, 'invoke', 'cas', [1, 2]],
+    [0, 'fail', 'cas', [1, 2], 'cas-mismatch'],
+  );
+  t.equal(checkLinear(ops, { model: 'cas-register' }).valid, false);
+  t.equal(checkLinear(ops, { model: 'cas-register', failedCas: 'ignored' }).valid, true);
+});
+
+t.test('nothing is unknown', async (t) => {
+  t.equal(checkLinear([], { model: 'register' }).valid, 'unknown');
+});
