@@ -28,7 +28,7 @@ export function judge(folder: string): Results {
   const sections: Sections = { ...checkWorkload(test, history) };
   const target = targets.get(String(test.options.target));
   if (target?.audited) Object.assign(sections, committedLog(folder, test, history));
-  if (target?.processes) sections.crash = crash(folder);
+  if (target?.breakable) sections.crash = crash(folder);
   sections.liveness = checkLiveness(history);
   const kinds = faultKindsAsked(test);
   if (kinds.length > 0) sections.faults = orUnknown(() => checkFaults(kinds, readFaults(folder).records));

@@ -9,7 +9,7 @@ export const memory: Target = {
   name: 'memory',
   workloads: ['register'],
   audited: false,
-  processes: false,
+  breakable: false,
   async setUp({ nodes }) {
     const names = Array.from({ length: nodes }, (_, at) => String(at + 1));
     const store = new Map<string, Value>();

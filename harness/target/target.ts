@@ -84,8 +84,8 @@ export interface Target {
   readonly workloads: readonly string[];
   /** Whether its nodes write the audit files that the committed-log audit reads. */
   readonly audited: boolean;
-  /** Whether its nodes are processes that can end by themselves. */
-  readonly processes: boolean;
+  /** Whether its nodes are processes: a nemesis can break them, and they can end by themselves. */
+  readonly breakable: boolean;
   /** Starts the store; resolves when every node serves. Rejects with one clear line, and leaves nothing behind. */
   setUp(options: SetUp): Promise<System>;
 }

@@ -1,0 +1,82 @@
+import { UsageError } from './usage-error.ts';
+
+/**
+ * Parsers of flag values, from the text that was given to a value or one clear line. yargs hands a flag that was
+ * given twice as a list, and a default as it is.
+ */
+export function integer(flag: string, least: number, most: number): (given: unknown) => number {
+  return (given) => {
+    const text = textOf(flag, given);
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new UsageError(`--${flag} ${text}: must be a whole number from ${least} to ${most}`);
+  };
+}
+
+const unitMs: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `30` and `30s` are seconds; also `500ms`, `1.5m`, `2h`. Gives milliseconds. */
+export function duration(flag: string, leastMs: number, mostMs: number): (given: unknown) => number {
+  return (given) => {
+    const text = textOf(flag, given);
+    const [, number = '', unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
+    const ms = number === '' ? Number.NaN : Math.round(Number(number) * unitMs[unit]!);
+    if (ms >= leastMs && ms <= mostMs) return ms;
+    throw new UsageError(
+      `--${flag} ${text}: must be a time from ${told(leastMs)} to ${told(mostMs)}, such as 30, 30s or 2m`,
+    );
+  };
+}
+
+/** A number of threads, or a multiple of the number of nodes: `10`, `3n`. */
+export function threads(flag: string, most: number): (given: unknown) => (nodes: number) => number {
+  return (given) => {
+    const text = textOf(flag, given);
+    const [, number = '', perNode = ''] = /^(\d{1,6})(n?)$/.exec(text) ?? [];
+    return (nodes) => {
+      const count = number === '' ? 0 : Number(number) * (perNode === '' ? 1 : nodes);
+      if (count >= 1 && count <= most) return count;
+      throw new UsageError(`--${flag} ${text}: must be a whole number from 1 to ${most}, or such as 3n for 3 a node`);
+    };
+  };
+}
+
+/** One of these names. */
+export function oneOf<T>(flag: string, known: ReadonlyMap<string, T>): (given: unknown) => T {
+  return (given) => {
+    const text = textOf(flag, given);
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    throw new UsageError(`--${flag} ${text}: there is no such ${flag}; known: ${[...known.keys()].join(', ')}`);
+  };
+}
+
+/** Some of these names, separated by commas; `none` is the empty list. */
+export function someOf(flag: string, known: readonly string[]): (given: unknown) => readonly string[] {
+  return (given) => {
+    const text = textOf(flag, given);
+    if (text === 'none') return [];
+    const names = text.split(',').map((name) => name.trim());
+    const strange = names.find((name) => !known.includes(name));
+    if (strange === undefined) return [...new Set(names)];
+    throw new UsageError(`--${flag} ${strange}: there is no such ${flag}; known: ${known.join(', ')}, none`);
+  };
+}
+
+/** Any text but the empty one. */
+export function text(flag: string): (given: unknown) => string {
+  return (given) => {
+    const value = textOf(flag, given);
+    if (value !== '') return value;
+    throw new UsageError(`--${flag} needs a value`);
+  };
+}
+
+function textOf(flag: string, given: unknown): string {
+  if (Array.isArray(given)) throw new UsageError(`--${flag} was given ${given.length} times; give it once`);
+  return String(given);
+}
+
+function told(ms: number): string {
+  return ms < 1000 ? `${ms}ms` : `${ms / 1000}s`;
+}

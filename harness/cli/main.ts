@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+import yargs from 'yargs';
+import { version } from '../version.ts';
+import { checkCommand } from './check.ts';
+import { exitCodes, explain } from './exit.ts';
+import { reportCommand } from './report.ts';
+import { testCommand } from './test.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Each verb is a module with its flags and a handler that gives the exit code. */
+async function main(words: readonly string[]): Promise<number> {
+  let code: number = exitCodes.valid;
+  const ended = (given: number) => {
+    code = given;
+  };
+  await yargs([...words])
+    .scriptName('splitbrain')
+    .usage('$0 <verb>\n\nBreaks a cluster on purpose and proves whether it kept its promises.')
+    .command(testCommand.command, testCommand.describe, testCommand.builder, (argv) =>
+      testCommand.handler(argv).then(ended),
+    )
+    .command(checkCommand.command, checkCommand.describe, checkCommand.builder, (argv) =>
+      checkCommand.handler(argv).then(ended),
+    )
+    .command(reportCommand.command, reportCommand.describe, reportCommand.builder, (argv) =>
+      reportCommand.handler(argv).then(ended),
+    )
+    .demandCommand(1, 'say what to do: splitbrain test, check or report; --help tells more')
+    .strict()
+    .version(version)
+    .help()
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .epilog('Exit codes: 0 valid, 1 invalid, 2 unknown, 254 wrong arguments or input, 255 the harness itself failed.')
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new UsageError(`${message.replace(/\.$/, '')} (--help lists what there is)`);
+    })
+    .parseAsync();
+  return code;
+}
+
+function fail(error: unknown): never {
+  const { line, code } = explain(error);
+  process.stderr.write(`splitbrain: ${line}\n`);
+  if (process.env.SPLITBRAIN_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exit(code);
+}
+
+process.on('uncaughtException', fail);
+// Whoever reads the output may have gone; the run folder has everything.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+main(process.argv.slice(2)).then((code) => process.exit(code), fail);

@@ -1,0 +1,228 @@
+import { randomInt } from 'node:crypto';
+import type { Argv } from 'yargs';
+import { defaultRunsRoot } from '../../results/store/layout.ts';
+import { seedBound } from '../generator/random.ts';
+import { type Plan, runTest } from '../runner/run.ts';
+import { targets } from '../target/index.ts';
+import { workloads } from '../workload/index.ts';
+import { exitCodeOf, exitCodes } from './exit.ts';
+import { duration, integer, oneOf, someOf, text, threads } from './flags.ts';
+import { showProgress } from './progress.ts';
+import { UsageError } from './usage-error.ts';
+import { verdictText } from './verdict-text.ts';
+
+const faultKinds = ['partition', 'pause', 'kill', 'clock'];
+const convergeMaxMs = 30_000;
+const concurrencyMax = 1000;
+
+/** As they would be typed, so that help shows them that way. */
+const defaults = {
+  target: 'kvstore',
+  workload: 'register',
+  nodes: '5',
+  concurrency: '10',
+  rate: '300',
+  'time-limit': '60s',
+  'nemesis-interval': '5s',
+  keys: '5',
+  'ops-per-key': '500',
+  'op-timeout': '2s',
+  results: defaultRunsRoot,
+} as const;
+
+function flags(yargs: Argv) {
+  return yargs
+    .option('workload', {
+      describe: `What clients do: ${[...workloads.keys()].join(', ')}`,
+      default: defaults.workload,
+      coerce: oneOf('workload', workloads),
+    })
+    .option('nemesis', {
+      describe: `Faults, separated by commas: ${faultKinds.join(', ')}; or none`,
+      defaultDescription: 'all of them, where the target can be broken',
+      coerce: someOf('nemesis', faultKinds),
+    })
+    .option('time-limit', {
+      describe: 'How long clients begin operations: 30, 30s, 2m',
+      default: defaults['time-limit'],
+      coerce: duration('time-limit', 1000, 86_400_000),
+    })
+    .option('nemesis-interval', {
+      describe: 'From the start of one fault to the next, on average',
+      default: defaults['nemesis-interval'],
+      coerce: duration('nemesis-interval', 100, 3_600_000),
+    })
+    .option('seed', {
+      describe: 'Decides operations and faults; drawn when absent',
+      defaultDescription: 'random',
+      coerce: integer('seed', 0, seedBound - 1),
+    })
+    .option('nodes', { describe: 'Nodes', default: defaults.nodes, coerce: integer('nodes', 1, 25) })
+    .option('concurrency', {
+      describe: 'Client threads; 3n: three a node',
+      default: defaults.concurrency,
+      coerce: threads('concurrency', concurrencyMax),
+    })
+    .option('rate', {
+      describe: 'Operations a second, all threads together',
+      default: defaults.rate,
+      coerce: integer('rate', 1, 1_000_000),
+    })
+    .option('keys', { describe: 'Keys in use at a time', default: defaults.keys, coerce: integer('keys', 1, 10_000) })
+    .option('ops-per-key', {
+      describe: 'Operations on a key before a new one takes its place',
+      default: defaults['ops-per-key'],
+      coerce: integer('ops-per-key', 1, 1_000_000_000),
+    })
+    .option('op-timeout', {
+      describe: 'How long a client waits for an answer',
+      default: defaults['op-timeout'],
+      coerce: duration('op-timeout', 10, 60_000),
+    })
+    .option('target', {
+      describe: `The store: ${[...targets.keys()].join(', ')}`,
+      default: defaults.target,
+      coerce: oneOf('target', targets),
+    })
+    .option('port', {
+      describe: 'The first of the client ports',
+      defaultDescription: 'any free ones',
+      coerce: integer('port', 1, 65_535),
+    })
+    .option('results', { describe: 'Where run folders go', default: defaults.results, coerce: text('results') })
+    .option('json', { describe: 'Print the verdict as JSON', type: 'boolean', default: false });
+}
+
+type Flags = Awaited<ReturnType<typeof flags>['argv']>;
+
+export const testCommand = {
+  command: 'test',
+  describe: 'Run a real cluster, break it, and judge what its clients saw',
+  builder: (yargs: Argv) =>
+    flags(yargs)
+      .example('$0 test --time-limit 30 --seed 42', 'half a minute, repeatable')
+      .example('$0 test --nemesis kill,pause --nodes 3', 'only these faults, three nodes'),
+  handler: test,
+};
+
+/** Runs the test and tells the verdict; gives the exit code. */
+async function test(given: Flags): Promise<number> {
+  const plan = planOf(given);
+  const { signal, release } = interruptible();
+  let hide = () => {};
+  try {
+    const { folder, report, results } = await runTest(
+      plan,
+      (progress) => {
+        hide = showProgress(progress);
+      },
+      signal,
+    );
+    hide();
+    if (given.json) {
+      console.log(JSON.stringify({ folder, report, ...results }));
+    } else {
+      const title = `${plan.name} on ${plan.nodes} nodes of ${plan.target.name}, seed ${plan.seed}`;
+      const { again = '' } = plan.commands(folder);
+      console.log(
+        verdictText(
+          results,
+          title,
+          [
+            ['report', report],
+            ['again', again],
+          ],
+          process.stdout,
+        ),
+      );
+    }
+    return exitCodeOf(results.valid);
+  } finally {
+    hide();
+    release();
+  }
+}
+
+function planOf(given: Flags): Plan {
+  const { workload, target, nodes } = given;
+  if (!target.workloads.includes(workload.name)) {
+    throw new UsageError(
+      `--workload ${workload.name}: ${target.name} cannot carry it out; it can: ${target.workloads.join(', ')}`,
+    );
+  }
+  const faults = given.nemesis ?? (target.breakable ? faultKinds : []);
+  if (faults.length > 0 && !target.breakable) {
+    throw new UsageError(`--nemesis ${faults.join(',')}: ${target.name} has nothing to break; leave it out`);
+  }
+  const seed = given.seed ?? randomInt(seedBound);
+  const concurrency = given.concurrency(nodes);
+  const options = {
+    target: target.name,
+    workload: workload.name,
+    nodes,
+    concurrency,
+    rate: given.rate,
+    'time-limit': `${given['time-limit']}ms`,
+    nemesis: faults,
+    'nemesis-interval': `${given['nemesis-interval']}ms`,
+    keys: given.keys,
+    'ops-per-key': given['ops-per-key'],
+    'op-timeout': `${given['op-timeout']}ms`,
+    seed,
+    port: given.port ?? null,
+  };
+  return {
+    name: workload.name,
+    workload,
+    target,
+    nodes,
+    concurrency,
+    ratePerS: given.rate,
+    timeLimitMs: given['time-limit'],
+    faults,
+    faultIntervalMs: given['nemesis-interval'],
+    keys: given.keys,
+    opsPerKey: given['ops-per-key'],
+    opTimeoutMs: given['op-timeout'],
+    convergeMaxMs,
+    seed,
+    port: given.port,
+    runsRoot: given.results,
+    options,
+    commands: (folder) => ({ again: againCommand(seed), check: `npx splitbrain check ${shellWord(folder)}` }),
+  };
+}
+
+/** What was typed, with the seed that it had or was given. */
+function againCommand(seed: number): string {
+  const typed = process.argv.slice(2).filter((word) => word !== '--json');
+  const seeded = typed.some((word) => word === '--seed' || word.startsWith('--seed='));
+  return ['npx', 'splitbrain', ...typed.map(shellWord), ...(seeded ? [] : ['--seed', String(seed)])].join(' ');
+}
+
+function shellWord(word: string): string {
+  return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * The first Ctrl-C (or SIGTERM, SIGHUP) ends the run in good order; the second ends the process at once: the
+ * world's reaper then ends whatever is left.
+ */
+function interruptible(): { readonly signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const onSignal = () => {
+    if (controller.signal.aborted) process.exit(exitCodes.failed);
+    process.stderr.write(
+      '\ninterrupted: healing, ending the nodes and checking what was recorded; once more to stop at once\n',
+    );
+    controller.abort(new Error('interrupted before anything was recorded'));
+  };
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of names) process.on(name, onSignal);
+  return {
+    signal: controller.signal,
+    release() {
+      for (const name of names) process.off(name, onSignal);
+    },
+  };
+}
