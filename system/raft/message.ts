@@ -3,7 +3,6 @@ import { NONE, type Snapshot } from './state.ts';
 
 /** The numbers go over the wire and never change. */
 export const MessageType = {
-  Hup: 0,
   Prop: 1,
   App: 2,
   AppResp: 3,
@@ -35,6 +34,9 @@ export const APPLY_THREAD = Number.MAX_SAFE_INTEGER - 1;
 /** `context` of a vote request: the leader itself asked for this election, so leases do not stand against it. */
 export const CAMPAIGN_TRANSFER = 1;
 
+/** `index` of a ReadIndex request: the leader's lease will do, when it has one. */
+export const READ_BY_LEASE = 1;
+
 /**
  * One shape for all messages, so that they stay cheap to make and to read. Zero, empty and undefined mean
  * "says nothing". What each type uses beside type, from, to and term:
@@ -50,7 +52,8 @@ export const CAMPAIGN_TRANSFER = 1;
  * | Snap              | snapshot                                                                                 |
  * | Heartbeat(Resp)   | commit; context: the read round that the answer confirms, or 0                           |
  * | TransferLeader    | from: the node that shall lead                                                           |
- * | ReadIndex(Resp)   | context: the asker's request number; index: the answer                                   |
+ * | ReadIndex         | context: the asker's request number; index: READ_BY_LEASE or 0                           |
+ * | ReadIndexResp     | context: the asker's request number; index: the answer                                   |
  * | StorageAppend     | entries, snapshot, and the hard state in term, vote, commit (all 0: unchanged);          |
  * |                   | responses                                                                                |
  * | StorageAppendResp | index, logTerm: the log's last entry at that time; snapshot                              |
@@ -104,7 +107,6 @@ export function newMessage(type: MessageType, to: number): MutableMessage {
 /** Never comes from another node. */
 export function isLocalMessage(type: MessageType): boolean {
   switch (type) {
-    case MessageType.Hup:
     case MessageType.StorageAppend:
     case MessageType.StorageAppendResp:
     case MessageType.StorageApply:

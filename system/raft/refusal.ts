@@ -8,4 +8,4 @@ export type ProposalDropped =
   | 'forwarding-disabled';
 
 /** Why `step` did nothing with a message. Harmless, and to be expected from a network. */
-export type StepRefused = ProposalDropped | 'local-message' | 'unknown-peer';
+export type StepRefused = ProposalDropped | 'local-message' | 'unknown-peer' | 'too-many-reads';
