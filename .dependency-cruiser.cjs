@@ -48,7 +48,7 @@ module.exports = {
     },
     {
       name: 'harness-uses-public-system',
-      comment: 'of system only its public surface, except in simulate/; the proxy reads peer frames',
+      comment: 'of system only its public surface, except in simulate/',
       severity: 'error',
       from: { path: '^harness/', pathNot: ['^harness/simulate/', '\\.test\\.ts$'] },
       to: { path: '^system/', pathNot: ['^system/client/', '^system/main\\.ts$', '^system/transport/frame\\.ts$'] },

@@ -33,9 +33,7 @@ async function main(words: readonly string[]): Promise<number> {
     .epilog('Exit codes: 0 valid, 1 invalid, 2 unknown, 254 wrong arguments or input, 255 the harness itself failed.')
     .exitProcess(false)
     .fail((message, error) => {
-      // What a flag's parser throws comes back as yargs' own error, with the message kept.
-      if (error?.name === 'YError') throw new UsageError(error.message);
-      throw error ?? new UsageError(message.includes('--help') ? message : `${message} (--help lists what there is)`);
+      throw error ?? new UsageError(`${message.replace(/\.$/, '')} (--help lists what there is)`);
     })
     .parseAsync();
   return code;

@@ -123,8 +123,7 @@ export function then(first: Generator, second: Generator): Generator {
   return sequence(first, synchronize(second));
 }
 
-/** The context as only these threads see it. */
-export function restrict(context: Context, has: (thread: Thread, position: number) => boolean): Context {
+function restrict(context: Context, has: (thread: Thread, position: number) => boolean): Context {
   const threads = context.threads.filter(has);
   const inView = new Set(threads);
   return {

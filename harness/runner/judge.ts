@@ -7,6 +7,7 @@ import { AuditUnreadable, type NodeAudit, parseAudit } from '../../checker/durab
 import { checkCommittedLog } from '../../checker/durability/committed-log.ts';
 import type { History } from '../../checker/history/op.ts';
 import { mergeSections, type Results, type Section, unknown } from '../../checker/verdict.ts';
+import type { FaultRecord } from '../../nemesis/world.ts';
 import { files } from '../../results/store/layout.ts';
 import { auditPath, readFaults, readHistory, readNodes, readTest } from '../../results/store/read.ts';
 import { RunFolderError, type TestDescription } from '../../results/store/schema.ts';
@@ -18,6 +19,19 @@ import { checkOperations } from './operations.ts';
 
 type Sections = { [checker: string]: Section };
 
+/** All that a verdict rests on. */
+export interface Evidence {
+  readonly workload: string;
+  /** The fault kinds that were asked for. */
+  readonly faultKinds: readonly string[];
+  readonly history: History;
+  readonly faults: () => readonly FaultRecord[];
+  /** Undefined for a target that writes no audit. */
+  readonly audits: (() => readonly NodeAudit[]) | undefined;
+  /** Undefined for a target without processes. */
+  readonly crash: (() => Section) | undefined;
+}
+
 /**
  * Judges a run from its folder alone: what `test` does at its end and `check RUN` at any time, with the same answer.
  * @throws {RunFolderError} when test.json or the history cannot be read
@@ -25,35 +39,49 @@ type Sections = { [checker: string]: Section };
 export function judge(folder: string): Results {
   const test = readTest(folder);
   const { records: history } = readHistory(folder);
-  const sections: Sections = { ...checkWorkload(test, history) };
   const target = targets.get(String(test.options.target));
-  if (target?.audited) Object.assign(sections, committedLog(folder, test, history));
-  if (target?.breakable) sections.crash = crash(folder);
+  return judgeEvidence({
+    workload: test.workload ?? '',
+    faultKinds: faultKindsAsked(test),
+    history,
+    faults: () => readFaults(folder).records,
+    audits: target?.audited ? () => readAudits(folder, test) : undefined,
+    crash: target?.breakable ? () => crash(folder) : undefined,
+  });
+}
+
+/** The same for evidence that is not in a folder: most simulated runs never see a disk. */
+export function judgeEvidence({ workload, faultKinds, history, faults, audits, crash }: Evidence): Results {
+  const sections: Sections = { ...checkWorkload(workload, history) };
+  if (audits !== undefined) Object.assign(sections, committedLog(audits, history));
+  if (crash !== undefined) sections.crash = crash();
   sections.liveness = checkLiveness(history);
-  const kinds = faultKindsAsked(test);
-  if (kinds.length > 0) sections.faults = orUnknown(() => checkFaults(kinds, readFaults(folder).records));
+  if (faultKinds.length > 0) sections.faults = orUnknown(() => checkFaults(faultKinds, faults()));
   sections.operations = checkOperations(history);
   return mergeSections(sections);
 }
 
-function checkWorkload({ workload: name = '' }: TestDescription, history: History): Sections {
+function checkWorkload(name: string, history: History): Sections {
   const workload = workloads.get(name);
   if (workload === undefined) return { linear: unknown(`this version knows no workload ${JSON.stringify(name)}`) };
   return workload.check(history, { now: () => performance.now() });
 }
 
-function committedLog(folder: string, test: TestDescription, history: History): Sections {
-  const all = (section: Section) => ({ log: section, hash: section, election: section });
+function committedLog(audits: () => readonly NodeAudit[], history: History): Sections {
   try {
-    const audits = test.nodes.map((node): NodeAudit => {
-      const path = auditPath(folder, node);
-      return existsSync(path) ? parseAudit(node, readFileSync(path, 'utf8')) : { node, records: [], warnings: [] };
-    });
-    return { ...checkCommittedLog(audits, history) };
+    return { ...checkCommittedLog(audits(), history) };
   } catch (error) {
-    if (error instanceof AuditUnreadable) return all(unknown(error.message));
-    throw error;
+    if (!(error instanceof AuditUnreadable)) throw error;
+    const section = unknown(error.message);
+    return { log: section, hash: section, election: section };
   }
+}
+
+function readAudits(folder: string, test: TestDescription): readonly NodeAudit[] {
+  return test.nodes.map((node) => {
+    const path = auditPath(folder, node);
+    return existsSync(path) ? parseAudit(node, readFileSync(path, 'utf8')) : { node, records: [], warnings: [] };
+  });
 }
 
 const processRecord = z.discriminatedUnion('type', [
