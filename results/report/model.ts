@@ -14,4 +14,6 @@ export interface ReportModel {
   readonly audits: readonly NodeAudit[];
   /** By node: lines as the node wrote them. */
   readonly logs: ReadonlyMap<string, readonly string[]>;
+  /** Paths of the run's other files, relative to its folder, that the report may point to. */
+  readonly files: readonly string[];
 }

@@ -1,0 +1,115 @@
+import { describeFault } from '../fault-span.ts';
+import type { PageData } from '../page-data.ts';
+import { drawCursor, gutter, prepare } from './canvas.ts';
+import { color } from './theme.ts';
+import type { View } from './view.ts';
+
+const rowHeight = 18;
+
+/** The rows above the lanes: the time axis, a row a kind of fault, a row a node with its leaderships. */
+export function drawContext(canvas: HTMLCanvasElement, page: PageData, view: View): void {
+  const kinds = [...new Set(page.faults.map((fault) => fault.kind))].sort();
+  const leading = page.leaderships.length > 0 ? page.nodes : [];
+  const height = 22 + (kinds.length + leading.length) * rowHeight + 6;
+  canvas.style.height = `${height}px`;
+  const width = canvas.parentElement?.clientWidth ?? 0;
+  const context = prepare(canvas, width, height);
+  if (context === undefined || width <= gutter) return;
+  const { from, to } = view.state;
+  const x = (seconds: number): number => gutter + ((seconds - from) / (to - from)) * (width - gutter);
+  context.font = '11px ui-monospace, Menlo, Consolas, monospace';
+  context.textBaseline = 'middle';
+  drawAxis(context, from, to, x, width, height);
+  for (const [row, kind] of kinds.entries()) {
+    const y = 22 + row * rowHeight;
+    label(context, `⚡ ${kind}`, y);
+    for (const fault of page.faults) {
+      if (fault.kind !== kind) continue;
+      const left = x(fault.start / 1e9);
+      const right = fault.end === undefined ? width : x(fault.end / 1e9);
+      bar(
+        context,
+        left,
+        right,
+        y,
+        width,
+        color('fault'),
+        color('band-strong'),
+        describeFault(fault).slice(kind.length + 1),
+      );
+    }
+  }
+  for (const [row, node] of leading.entries()) {
+    const y = 22 + (kinds.length + row) * rowHeight;
+    label(context, `leader ${node}`, y);
+    for (const led of page.leaderships) {
+      if (led.node !== node) continue;
+      bar(
+        context,
+        x(led.from / 1e9),
+        x(led.to / 1e9),
+        y,
+        width,
+        color('valid'),
+        color('valid-fill'),
+        `term ${led.term}`,
+      );
+    }
+  }
+  drawCursor(context, view, x, height);
+}
+
+function label(context: CanvasRenderingContext2D, text: string, y: number): void {
+  context.fillStyle = color('quiet');
+  context.fillText(text, 8, y + rowHeight / 2, gutter - 14);
+}
+
+function bar(
+  context: CanvasRenderingContext2D,
+  left: number,
+  right: number,
+  y: number,
+  width: number,
+  stroke: string,
+  fill: string,
+  text: string,
+): void {
+  const from = Math.max(left, gutter);
+  const to = Math.min(Math.max(right, left + 2), width);
+  if (to <= gutter || from >= width) return;
+  context.fillStyle = fill;
+  context.fillRect(from, y + 2, to - from, rowHeight - 4);
+  context.fillStyle = stroke;
+  // The left edge marks the start; it is missing when the start is out of sight.
+  if (left >= gutter) context.fillRect(from, y + 2, 2, rowHeight - 4);
+  const room = Math.floor((to - from - 8) / 6.7);
+  if (room < 3) return;
+  context.fillStyle = color('ink');
+  context.fillText(text.length <= room ? text : `${text.slice(0, room - 1)}…`, from + 5, y + rowHeight / 2 + 1);
+}
+
+function drawAxis(
+  context: CanvasRenderingContext2D,
+  from: number,
+  to: number,
+  x: (seconds: number) => number,
+  width: number,
+  height: number,
+): void {
+  const step = niceStep((to - from) / Math.max(2, (width - gutter) / 110));
+  const digits = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
+  for (let tick = Math.ceil(from / step) * step; tick <= to + step * 1e-6; tick += step) {
+    const at = Math.round(x(tick));
+    context.fillStyle = color('line');
+    context.fillRect(at, 0, 1, height);
+    context.fillStyle = color('quiet');
+    const text = `${tick.toFixed(digits)} s`;
+    if (at + 60 < width) context.fillText(text, at + 4, 9);
+  }
+}
+
+function niceStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least));
+  for (const step of [1, 2, 5]) if (step * power >= least) return step * power;
+  return 10 * power;
+}

@@ -1,0 +1,126 @@
+import type { VNode } from 'preact';
+import { useState } from 'preact/hooks';
+import type { PageData } from '../page-data.ts';
+
+const words = {
+  true: { title: 'Valid', shape: '✓', look: 'valid' },
+  false: { title: 'Violation', shape: '✕', look: 'bad' },
+  unknown: { title: 'Unknown', shape: '?', look: 'unknown' },
+} as const;
+
+/** What a reader must know first: whether it held, one sentence, a line a checker, and what was not looked at. */
+export function Verdict({ page }: { page: PageData }): VNode {
+  const { test, results, counts } = page;
+  const { title, shape, look } = words[`${results.valid}`];
+  const seconds = page.endNs / 1e9;
+  const fact = (value: string | number, name: string): VNode => (
+    <div class="fact">
+      <b>{typeof value === 'number' ? value.toLocaleString('en') : value}</b>
+      <span>{name}</span>
+    </div>
+  );
+  return (
+    <section class={`verdict ${look}`} aria-labelledby="verdict-title">
+      <div class="banner">
+        <span class="sign" aria-hidden="true">
+          {shape}
+        </span>
+        <div>
+          <h1 id="verdict-title">{title}</h1>
+          <p class="headline">{page.headline}</p>
+          <p class="quiet">
+            {test.name} · seed {test.seed} · {test.started.replace('T', ' ').replace(/\.\d+Z$|Z$/, '')} UTC ·{' '}
+            {test.world === 'real' ? 'real processes' : test.world === 'simulated' ? 'simulated' : 'a recorded history'}
+          </p>
+        </div>
+      </div>
+      <div class="facts">
+        {fact(counts.operations, 'operations')}
+        {fact(counts.ok, 'ok')}
+        {fact(counts.fail, 'failed')}
+        {fact(counts.info, 'outcome unknown')}
+        {fact(page.keys, page.keys === 1 ? 'key' : 'keys')}
+        {page.nodes.length > 0 && fact(page.nodes.length, 'nodes')}
+        {fact(page.faults.length, 'faults')}
+        {fact(`${seconds < 10 ? seconds.toFixed(2) : seconds.toFixed(0)} s`, 'long')}
+      </div>
+      <div class="columns">
+        <div>
+          <h2>What was checked</h2>
+          <ul class="checks">
+            {results.sections.map((section) => {
+              const { shape: sign, look: kind, title: word } = words[`${section.valid}`];
+              return (
+                <li key={section.name}>
+                  <span class={`shape ${kind}`} role="img" aria-label={word}>
+                    {sign}
+                  </span>
+                  <div>
+                    <b>{section.name}</b> {section.summary}
+                    {section.reason !== undefined && section.reason !== section.summary && (
+                      <div class="reason">{section.reason}</div>
+                    )}
+                    {section.counts.length > 0 && (
+                      <div class="quiet small">
+                        {section.counts.map(([name, count]) => `${name} ${count.toLocaleString('en')}`).join(' · ')}
+                      </div>
+                    )}
+                  </div>
+                </li>
+              );
+            })}
+          </ul>
+        </div>
+        <div>
+          {page.commands.length > 0 && (
+            <>
+              <h2>See it again</h2>
+              <dl class="commands">
+                {page.commands.map(({ purpose, command }) => (
+                  <Command key={purpose} purpose={purpose} command={command} />
+                ))}
+              </dl>
+            </>
+          )}
+          <h2>What was not checked</h2>
+          {page.notChecked.length === 0 ? (
+            <p>Nothing is known to have been left out.</p>
+          ) : (
+            <ul class="unchecked">
+              {page.notChecked.map((text) => (
+                <li key={text}>{text}</li>
+              ))}
+            </ul>
+          )}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Command({ purpose, command }: { purpose: string; command: string }): VNode {
+  const [copied, setCopied] = useState('copy');
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(command);
+      setCopied('copied');
+    } catch {
+      // A page from disk may not have the clipboard: mark the text, so that one key copies it.
+      setCopied('press Ctrl-C');
+      const code = document.getElementById(`command-${purpose}`);
+      if (code !== null) getSelection()?.selectAllChildren(code);
+    }
+    setTimeout(() => setCopied('copy'), 2000);
+  };
+  return (
+    <>
+      <dt>{purpose}</dt>
+      <dd>
+        <code id={`command-${purpose}`}>{command}</code>
+        <button type="button" onClick={copy} aria-label={`copy the command: ${purpose}`} aria-live="polite">
+          {copied}
+        </button>
+      </dd>
+    </>
+  );
+}
