@@ -1,3 +1,7 @@
+import { type Random, shuffledRounds } from './choice.ts';
+import { trueClock } from './clock.ts';
+import { type FaultKind, type NodeEffect, onEach } from './fault-kind.ts';
+import { kinds } from './kinds.ts';
 import type { FaultRecord, World } from './world.ts';
 
 export interface NemesisOptions {
@@ -7,18 +11,162 @@ export interface NemesisOptions {
   /** From the start of one fault to the start of the next, on average; a fault lasts about half of it. */
   readonly intervalMs: number;
   /** A seeded integer in [0, bound). */
-  readonly random: (bound: number) => number;
+  readonly random: Random;
   /** Nanoseconds since the start of the run. */
   readonly now: () => number;
   readonly record: (fault: FaultRecord) => void;
 }
 
 export interface Nemesis {
-  /** Ends the fault that is on, heals everything, and resolves when the world has done so. */
+  /**
+   * Ends the fault that is on, heals everything, and resolves when the world has done so. Calling it again waits
+   * for the same end.
+   */
   stop(): Promise<void>;
 }
 
-/** Runs one fault after another until it is stopped. */
-export function startNemesis(_options: NemesisOptions): Nemesis {
-  throw new Error('not built yet');
+/**
+ * Runs one fault after another until it is stopped or the world's time ends: kinds in shuffled rounds, and the
+ * variants of each kind in shuffled rounds of their own. The first fault starts half an interval in. Whom a fault
+ * hits depends on the seed, and for `primaries` on who leads then. Has no time of its own: it waits on the world.
+ * @throws RangeError for an unknown kind
+ */
+export function startNemesis(options: NemesisOptions): Nemesis {
+  const loop = new NemesisLoop(options);
+  const finished = loop.run();
+  finished.catch(() => {}); // `stop` tells.
+  let stopped: Promise<void> | undefined;
+  return {
+    stop() {
+      stopped ??= loop.stop(finished);
+      return stopped;
+    },
+  };
+}
+
+class NemesisLoop {
+  readonly #options: NemesisOptions;
+  readonly #draws: Iterator<Draw, never>;
+  readonly #stopAsked: Promise<void>;
+  #askStop: () => void = () => {};
+  #stopping = false;
+  #lastId = 0;
+
+  constructor(options: NemesisOptions) {
+    this.#options = options;
+    this.#draws = shuffledRounds(
+      options.kinds.map((name) => draw(name, options.random)),
+      options.random,
+    );
+    this.#stopAsked = new Promise((resolve) => {
+      this.#askStop = resolve;
+    });
+  }
+
+  async run(): Promise<void> {
+    const { intervalMs } = this.#options;
+    let dueMs = this.#nowMs() + intervalMs / 2;
+    while (await this.#sleepUntil(dueMs + this.#jitter(intervalMs))) {
+      await this.#oneFault(intervalMs / 2 + this.#jitter(intervalMs));
+      // A fault that took long moves the later ones: there is always some quiet in between.
+      dueMs = Math.max(dueMs + intervalMs, this.#nowMs() + intervalMs / 4);
+    }
+  }
+
+  async stop(finished: Promise<void>): Promise<void> {
+    this.#stopping = true;
+    this.#askStop();
+    await finished;
+    const { world } = this.#options;
+    await this.#repair('heal', async () => [
+      await world.cut([]),
+      ...(await onEach(world.nodes, (node) => world.resume(node))),
+      ...(await onEach(world.nodes, (node) => world.start(node))),
+      ...(await onEach(world.nodes, (node) => world.setClock(node, trueClock))),
+    ]);
+  }
+
+  async #oneFault(durationMs: number): Promise<void> {
+    const { world, random } = this.#options;
+    const { name, kind, variants } = this.#draws.next().value;
+    const primaries = await world.primaries();
+    for (let attempt = 0; attempt < Object.keys(kind.variants).length; attempt++) {
+      const variant = variants.next().value;
+      const chosen = kind.variants[variant]?.({ nodes: world.nodes, primaries, random });
+      if (chosen === undefined) continue; // The cluster is too small for it.
+      const { nodes, links } = chosen;
+      const fault = { kind: name, variant, id: ++this.#lastId, nodes, ...(links && { links }) };
+      await this.#record({ ...fault, phase: 'start' }, () => kind.start(world, chosen));
+      await this.#sleepUntil(this.#nowMs() + durationMs);
+      await this.#record({ ...fault, phase: 'end' }, () => kind.end(world, chosen));
+      // A node that ended by itself, which is on record elsewhere, is not to be missing for the rest of the run.
+      await this.#repair('restart', () => onEach(world.nodes, (node) => world.start(node)));
+      return;
+    }
+  }
+
+  /** Puts right what no fault's end did; on record only when there was something. */
+  async #repair(kind: string, act: () => Promise<readonly NodeEffect[]>): Promise<void> {
+    const time = this.#options.now();
+    const effects = (await attempt(act)).filter(({ effect }) => effect !== 'moot');
+    if (effects.length === 0) return;
+    const nodes = effects.flatMap(({ node }) => (node === undefined ? [] : [node]));
+    const fault = { kind, variant: 'all', id: ++this.#lastId, phase: 'end', nodes } as const;
+    this.#options.record({ ...fault, time, doneTime: this.#options.now(), effects });
+  }
+
+  async #record(
+    fault: Omit<FaultRecord, 'time' | 'doneTime' | 'effects'>,
+    act: () => Promise<readonly NodeEffect[]>,
+  ): Promise<void> {
+    const time = this.#options.now();
+    const effects = await attempt(act);
+    this.#options.record({ ...fault, time, doneTime: this.#options.now(), effects });
+  }
+
+  /** @returns false when it is time to stop */
+  async #sleepUntil(ms: number): Promise<boolean> {
+    const leftMs = ms - this.#nowMs();
+    if (this.#stopping) return false;
+    if (leftMs <= 0) return true;
+    try {
+      await Promise.race([this.#options.world.sleep(leftMs), this.#stopAsked]);
+    } catch (error) {
+      if (error instanceof Error && error.name === 'AbortError') return false;
+      throw error;
+    }
+    return !this.#stopping;
+  }
+
+  #nowMs(): number {
+    return Math.round(this.#options.now() / 1e6);
+  }
+
+  /** Up to a tenth of an interval either way. */
+  #jitter(intervalMs: number): number {
+    const rangeMs = Math.floor(intervalMs / 10);
+    return this.#options.random(2 * rangeMs + 1) - rangeMs;
+  }
+}
+
+interface Draw {
+  readonly name: string;
+  readonly kind: FaultKind;
+  readonly variants: Iterator<string, never>;
+}
+
+function draw(name: string, random: Random): Draw {
+  const kind = kinds[name];
+  if (kind === undefined) throw new RangeError(`there is no fault kind ${JSON.stringify(name)}`);
+  return { name, kind, variants: shuffledRounds(Object.keys(kind.variants), random) };
+}
+
+/** A world that fails to do a fault has not done it. */
+async function attempt(act: () => Promise<readonly NodeEffect[]>): Promise<readonly NodeEffect[]> {
+  try {
+    return await act();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [{ effect: 'ineffective', mechanism: 'none', proof: { reason } }];
+  }
 }

@@ -1,6 +1,6 @@
 import type { FaultRecord } from './world.ts';
 
-/** What became of the faults of one kind; each fault counts once, at its start, and again at its end if that failed. */
+/** What became of the faults of one kind. */
 export interface FaultCounts {
   proven: number;
   moot: number;
@@ -8,9 +8,22 @@ export interface FaultCounts {
 }
 
 /**
- * Counts faults by kind. A fault is ineffective when any of its effects, at start or end, was; proven when at least
- * one was; else moot. Any `ineffective` makes the run unknown.
+ * Counts faults by kind, each once. A fault is ineffective when any of its effects was, at its start or its end;
+ * else proven when some effect of its start was; else moot. Any ineffective one makes the run unknown.
  */
-export function summarizeFaults(_records: Iterable<FaultRecord>): { [kind: string]: FaultCounts } {
-  throw new Error('not built yet');
+export function summarizeFaults(records: Iterable<FaultRecord>): { [kind: string]: FaultCounts } {
+  const faults = new Map<number, { readonly kind: string; effect: keyof FaultCounts }>();
+  for (const { id, kind, phase, effects } of records) {
+    const fault = faults.get(id) ?? { kind, effect: 'moot' };
+    faults.set(id, fault);
+    const seen = new Set(effects.map(({ effect }) => effect));
+    if (seen.has('ineffective')) fault.effect = 'ineffective';
+    else if (seen.has('proven') && phase === 'start' && fault.effect === 'moot') fault.effect = 'proven';
+  }
+  const counts: { [kind: string]: FaultCounts } = {};
+  for (const { kind, effect } of faults.values()) {
+    counts[kind] ??= { proven: 0, moot: 0, ineffective: 0 };
+    counts[kind][effect]++;
+  }
+  return counts;
 }

@@ -1,0 +1,30 @@
+import { oneOf, type Random } from './choice.ts';
+import { type Chosen, type FaultKind, onEach, type Situation } from './fault-kind.ts';
+import { someNodes } from './node-targets.ts';
+import type { ClockFault } from './world.ts';
+
+export const trueClock: ClockFault = { wallOffsetMs: 0, wallRate: 1, monotonicRate: 1 };
+
+/** From less than an election timeout to more than any lease or time-to-live. */
+const jumpsMs = [250, 2_000, 30_000, 600_000, 7_200_000] as const;
+const rates = [0.5, 0.8, 1.25, 2] as const;
+
+/** Clocks that are wrong: wall time jumps or drifts; monotonic time, and with it every timer, runs fast or slow. */
+export const clock: FaultKind = {
+  variants: {
+    'jump-forward': bend((random) => ({ ...trueClock, wallOffsetMs: oneOf(jumpsMs, random) })),
+    'jump-back': bend((random) => ({ ...trueClock, wallOffsetMs: -oneOf(jumpsMs, random) })),
+    drift: bend((random) => ({ ...trueClock, wallRate: oneOf(rates, random) })),
+    rate: bend((random) => ({ ...trueClock, monotonicRate: oneOf(rates, random) })),
+  },
+  start: (world, { nodes, clock = trueClock }) => onEach(nodes, (node) => world.setClock(node, clock)),
+  end: (world, { nodes }) => onEach(nodes, (node) => world.setClock(node, trueClock)),
+};
+
+/** The same fault for some of the nodes: any number from one to all. */
+function bend(fault: (random: Random) => ClockFault): (situation: Situation) => Chosen {
+  return ({ nodes, random }) => ({
+    nodes: someNodes(nodes, 1 + random(nodes.length), random),
+    clock: fault(random),
+  });
+}

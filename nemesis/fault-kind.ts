@@ -1,0 +1,37 @@
+import type { Random } from './choice.ts';
+import type { ClockFault, Effect, Link, NodeId, World } from './world.ts';
+
+/** What a variant chooses from. */
+export interface Situation {
+  readonly nodes: readonly NodeId[];
+  /** The nodes that believe to be leader at this moment; may be none. */
+  readonly primaries: readonly NodeId[];
+  readonly random: Random;
+}
+
+/** Whom a fault hits, and how: plain data, so that it can be recorded and done again. */
+export interface Chosen {
+  readonly nodes: readonly NodeId[];
+  readonly links?: readonly Link[];
+  readonly clock?: ClockFault;
+}
+
+/** An effect, and on which node where it is on one. */
+export type NodeEffect = Effect & { readonly node?: NodeId };
+
+export interface FaultKind {
+  /** By name; each chooses its targets, or undefined when the cluster is too small for it. Pure. */
+  readonly variants: { readonly [variant: string]: (situation: Situation) => Chosen | undefined };
+  /** Does it, and looks whether it took effect. */
+  start(world: World, chosen: Chosen): Promise<readonly NodeEffect[]>;
+  /** Ends it, and looks whether that took effect. */
+  end(world: World, chosen: Chosen): Promise<readonly NodeEffect[]>;
+}
+
+/** Does the same to several nodes at once. */
+export async function onEach(
+  nodes: readonly NodeId[],
+  act: (node: NodeId) => Promise<Effect>,
+): Promise<readonly NodeEffect[]> {
+  return Promise.all(nodes.map(async (node) => ({ ...(await act(node)), node })));
+}

@@ -1,0 +1,67 @@
+import { shuffled } from './choice.ts';
+import type { Chosen, FaultKind } from './fault-kind.ts';
+import { majoritySize, primariesOrOne, someNodes } from './node-targets.ts';
+import type { Link, NodeId } from './world.ts';
+
+/** Networks that fall apart, by Jepsen's names (its `nemesis.combined` and `nemesis` name the shapes). */
+export const partition: FaultKind = {
+  variants: {
+    halves({ nodes, random }) {
+      const order = shuffled(nodes, random);
+      return split(order.slice(0, Math.floor(nodes.length / 2)), nodes);
+    },
+    one: ({ nodes, random }) => split(someNodes(nodes, 1, random), nodes),
+    'minority-third'({ nodes, random }) {
+      return split(someNodes(nodes, Math.floor((nodes.length - 1) / 3), random), nodes);
+    },
+    primaries: (situation) => split(primariesOrOne(situation), situation.nodes),
+    /** One side hears the other and is not heard by it. */
+    'one-way'({ nodes, random }) {
+      if (nodes.length < 2) return undefined;
+      const side = someNodes(nodes, 1 + random(nodes.length - 1), random);
+      const others = without(nodes, side);
+      return chosen(side, random(2) === 0 ? links(side, others) : links(others, side));
+    },
+    /** Two halves that only one node can see both of. */
+    bridge({ nodes, random }) {
+      const [between, ...rest] = shuffled(nodes, random);
+      const half = rest.slice(0, Math.floor(rest.length / 2));
+      return between === undefined ? undefined : split(half, rest);
+    },
+    /** Every node sees a majority, and no two see the same one. */
+    'majorities-ring'({ nodes, random }) {
+      const ring = shuffled(nodes, random);
+      const reach = Math.floor(majoritySize(ring.length) / 2);
+      const cut = ring.flatMap((from, at) =>
+        ring.filter((_, other) => distance(at, other, ring.length) > reach).map((to) => ({ from, to })),
+      );
+      return chosen(nodes, cut);
+    },
+  },
+  start: async (world, { links = [] }) => [await world.cut(links)],
+  end: async (world) => [await world.cut([])],
+};
+
+/** Steps between two places on a ring of that many. */
+function distance(a: number, b: number, size: number): number {
+  const steps = Math.abs(a - b);
+  return Math.min(steps, size - steps);
+}
+
+/** Cuts a side from all others, both ways. */
+function split(side: readonly NodeId[], nodes: readonly NodeId[]): Chosen | undefined {
+  const others = without(nodes, side);
+  return chosen(side, [...links(side, others), ...links(others, side)]);
+}
+
+function chosen(nodes: readonly NodeId[], links: readonly Link[]): Chosen | undefined {
+  return links.length === 0 ? undefined : { nodes, links };
+}
+
+function links(senders: readonly NodeId[], receivers: readonly NodeId[]): readonly Link[] {
+  return senders.flatMap((from) => receivers.map((to) => ({ from, to })));
+}
+
+function without(nodes: readonly NodeId[], side: readonly NodeId[]): readonly NodeId[] {
+  return nodes.filter((node) => !side.includes(node));
+}
