@@ -18,7 +18,7 @@ export interface Entry {
 export const NO_DATA = new Uint8Array(0);
 
 /** What type, term and index count for in size limits, whatever a codec makes of them. */
-export const ENTRY_OVERHEAD_BYTES = 16;
+const ENTRY_OVERHEAD_BYTES = 16;
 
 /** The size that `maxBytes` limits speak of. */
 export function entryBytes(entry: Entry): number {

@@ -39,7 +39,6 @@ export {
   type Snapshot,
   type SnapshotMetadata,
   type SoftState,
-  sameHardState,
 } from './state.ts';
 export type { BasicStatus, ProgressStatus, Status } from './status.ts';
 export type { Storage, Unreadable } from './storage.ts';

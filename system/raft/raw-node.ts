@@ -21,7 +21,7 @@ import { Raft } from './raft.ts';
 import type { Ready } from './ready.ts';
 import type { ProposalDropped, StepRefused } from './refusal.ts';
 import { type ConfState, type HardState, NONE, type Snapshot, type SoftState } from './state.ts';
-import type { BasicStatus, Status } from './status.ts';
+import { type BasicStatus, progressStatus, type Status } from './status.ts';
 
 /**
  * One node of one Raft group: ticks, messages and requests in, `Ready` out. Nothing happens outside these
@@ -295,18 +295,7 @@ export class RawNode {
     return {
       ...this.basicStatus(),
       config: raft.tracker.config,
-      progress: members.map((member) => ({
-        id: member.id,
-        learner: raft.tracker.isLearner(member.id),
-        state: member.state,
-        match: member.match,
-        next: member.next,
-        recentActive: member.recentActive,
-        paused: member.paused,
-        pendingSnapshot: member.pendingSnapshot,
-        inflights: member.inflights.count,
-        inflightsFull: member.inflights.full,
-      })),
+      progress: members.map((member) => progressStatus(raft.tracker, member)),
     };
   }
 }

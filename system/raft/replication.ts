@@ -71,7 +71,7 @@ export function broadcastHeartbeat(raft: Raft): void {
 }
 
 /** A heartbeat's fresh number. Our own confirmation of it is implied. */
-export function nextRound(raft: Raft): number {
+function nextRound(raft: Raft): number {
   raft.heartbeatRound++;
   if (raft.readOnlyOption === 'lease-based') raft.heartbeatTimes.sent(raft.heartbeatRound, raft.ticks);
   const own = raft.tracker.member(raft.id);

@@ -10,10 +10,6 @@ export interface HardState {
 
 export const EMPTY_HARD_STATE: HardState = { term: 0, vote: NONE, commit: 0 };
 
-export function sameHardState(a: HardState, b: HardState): boolean {
-  return a.term === b.term && a.vote === b.vote && a.commit === b.commit;
-}
-
 export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader';
 
 /** Useful to know and never stored. */

@@ -1,5 +1,7 @@
 import type { ConfState, HardState, SoftState } from './state.ts';
+import type { Progress } from './tracker/progress.ts';
 import type { ProgressState } from './tracker/progress-state.ts';
+import type { Tracker } from './tracker/tracker.ts';
 
 /** Cheap enough to be asked for in every turn. */
 export interface BasicStatus {
@@ -30,4 +32,20 @@ export interface Status extends BasicStatus {
   readonly config: ConfState;
   /** In order of id; empty unless this node leads. */
   readonly progress: readonly ProgressStatus[];
+}
+
+export function progressStatus(tracker: Tracker, member: Progress): ProgressStatus {
+  const { id, state, match, next, recentActive, paused, pendingSnapshot, inflights } = member;
+  return {
+    id,
+    learner: tracker.isLearner(id),
+    state,
+    match,
+    next,
+    recentActive,
+    paused,
+    pendingSnapshot,
+    inflights: inflights.count,
+    inflightsFull: inflights.full,
+  };
 }
