@@ -1,0 +1,79 @@
+import type { Value } from '../history/op.ts';
+import type { Anomaly } from '../verdict.ts';
+import type { Transactions } from './transactions.ts';
+
+/** How many anomalies of a kind are kept in full; one bug can break every transaction of a run. */
+const KEPT_PER_KIND_MAX = 20;
+
+/** Collects anomalies: the first of each kind in full, and how many there are of each. */
+export class Findings {
+  readonly #kept = new Map<string, Anomaly[]>();
+  readonly #counts = new Map<string, number>();
+
+  /** @param make builds the anomaly; called only when it is kept */
+  add(kind: string, make: () => Omit<Anomaly, 'kind'>): void {
+    const count = (this.#counts.get(kind) ?? 0) + 1;
+    this.#counts.set(kind, count);
+    if (count > KEPT_PER_KIND_MAX) return;
+    const list = this.#kept.get(kind);
+    if (list) list.push({ kind, ...make() });
+    else this.#kept.set(kind, [{ kind, ...make() }]);
+  }
+
+  get kinds(): string[] {
+    return [...this.#counts.keys()];
+  }
+
+  count(kind: string): number {
+    return this.#counts.get(kind) ?? 0;
+  }
+
+  kept(kind: string): readonly Anomaly[] {
+    return this.#kept.get(kind) ?? [];
+  }
+}
+
+/** Why one transaction came before another. */
+export interface Reason {
+  readonly because: string;
+  /** The facts behind it, for a program. */
+  readonly facts: { readonly [name: string]: Value };
+}
+
+/** What a model found out about a history, beside the edges that it put into the graph. */
+export interface Analysis {
+  /**
+   * Why there is an edge of a kind (one of `WW`, `WR`, `RW`, `RWP`) from `a` to `b`.
+   *
+   * @param nameA how to call `a` in the sentence
+   */
+  reason(a: number, b: number, kind: number, nameA: string, nameB: string): Reason | undefined;
+}
+
+/** A value in a sentence. */
+export function show(value: Value): string {
+  return JSON.stringify(value);
+}
+
+/** A key in a sentence: names need no quotes there. */
+export function showKey(key: Value): string {
+  return typeof key === 'string' ? key : JSON.stringify(key);
+}
+
+/** Several transactions read the same version of a key and went on to write the key: all but one update is lost. */
+export function lostUpdate(
+  table: Transactions,
+  findings: Findings,
+  k: number,
+  value: Value,
+  transactions: readonly number[],
+): void {
+  const key = table.keyValue(k);
+  const ops = transactions.map((t) => table.op(t));
+  findings.add('lost-update', () => ({
+    message: `operations ${ops.join(', ')} all read key ${showKey(key)} as ${show(value)} and went on to write it`,
+    key,
+    ops,
+    evidence: { key, value },
+  }));
+}
