@@ -1,4 +1,14 @@
-import type { NodeId, World } from '../../nemesis/world.ts';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClockFault, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import { files } from '../../results/store/layout.ts';
+import { freePort, isFree } from './client-ports.ts';
+import { CutProver } from './cut-proof.ts';
+import { LinkTable } from './links.ts';
+import { LocalNode } from './local-node.ts';
+import { PeerProxy } from './peer-proxy.ts';
+import { type Reaper, startReaper } from './reaper.ts';
 
 export interface ClusterOptions {
   /** How many nodes; they are named `1` … */
@@ -13,13 +23,19 @@ export interface ClusterOptions {
   readonly flags?: readonly string[];
   /** A seeded integer in [0, bound). */
   readonly random: (bound: number) => number;
+  /** Nanoseconds since the start of the run, below zero before it; for the records of exits. */
+  readonly now: () => number;
+  /** The caller's, when it has temporary folders on record there; else the cluster has one of its own. */
+  readonly reaper?: Reaper;
+  /** Ends a start-up that is under way: it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** The real world: one operating-system process a node. */
 export interface Cluster extends World {
   /** The fault mechanisms chosen on this machine, by fault kind, for `test.json`. */
   readonly mechanisms: { readonly [kind: string]: string };
-  /** Where the node serves clients, for instance `http://127.0.0.1:20411`; ask again for each connection. */
+  /** Where the node serves clients, for instance `http://127.0.0.1:20411`; the same in all of its lives. */
   address(node: NodeId): string;
   /**
    * Ends every node, proxy and helper and waits until they are gone. Calling it again waits for the same end.
@@ -33,10 +49,164 @@ export class ClusterError extends Error {
   override readonly name = 'ClusterError';
 }
 
+const mechanisms = { partition: 'tcp-proxy', pause: 'sigstop', kill: 'sigkill', clock: 'preload-clock' } as const;
+const portsMax = 65_535;
+
 /**
  * Starts all nodes, each behind its proxy, and resolves when every one serves clients.
  * @throws {ClusterError} with one clear line; nothing is left running then
  */
-export async function startCluster(_options: ClusterOptions): Promise<Cluster> {
-  throw new ClusterError('not built yet');
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  if (process.platform !== 'linux') {
+    throw new ClusterError('real runs need Linux (/proc, SIGSTOP of single processes); use the simulated world here');
+  }
+  options.signal?.throwIfAborted();
+  const clientPorts = await chooseClientPorts(options);
+  const cluster = await LocalCluster.assemble(options, clientPorts);
+  const aborted = new Promise<never>((_, reject) => {
+    options.signal?.addEventListener('abort', () => reject(options.signal?.reason), { once: true });
+  });
+  try {
+    await Promise.race([cluster.startAll(), aborted]);
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+  return cluster;
+}
+
+async function chooseClientPorts({ nodes, portFirst }: ClusterOptions): Promise<readonly number[]> {
+  const ports = new Set<number>();
+  for (let at = 0; at < nodes; at++) {
+    const port = portFirst === undefined ? await freePort(ports) : portFirst + at;
+    if (portFirst !== undefined && (port > portsMax || !(await isFree(port)))) {
+      throw new ClusterError(`port ${port} (node ${at + 1}) is not free; choose others with --port`);
+    }
+    ports.add(port);
+  }
+  return [...ports];
+}
+
+class LocalCluster implements Cluster {
+  readonly nodes: readonly NodeId[];
+  readonly mechanisms = mechanisms;
+  readonly random: (bound: number) => number;
+  readonly #nodes: ReadonlyMap<NodeId, LocalNode>;
+  readonly #proxies: readonly PeerProxy[];
+  readonly #cuts: CutProver;
+  readonly #reaper: Reaper;
+  readonly #ownsReaper: boolean;
+  readonly #ended = new AbortController();
+  #stopped: Promise<void> | undefined;
+
+  private constructor(
+    options: ClusterOptions,
+    nodes: readonly LocalNode[],
+    proxies: readonly PeerProxy[],
+    links: LinkTable,
+    reaper: Reaper,
+  ) {
+    this.nodes = nodes.map((node) => node.id);
+    this.random = options.random;
+    this.#nodes = new Map(nodes.map((node) => [node.id, node]));
+    this.#proxies = proxies;
+    this.#cuts = new CutProver(links, (id) => this.#node(id).state === 'up');
+    this.#reaper = reaper;
+    this.#ownsReaper = options.reaper === undefined;
+  }
+
+  /** Everything but the running nodes. */
+  static async assemble(options: ClusterOptions, clientPorts: readonly number[]): Promise<LocalCluster> {
+    const reaper = options.reaper ?? (await startReaper());
+    const links = new LinkTable();
+    const ids = clientPorts.map((_, at) => String(at + 1));
+    const proxies = await Promise.all(ids.map((id) => PeerProxy.listen(id, links)));
+    const urls = proxies.map((proxy) => `http://127.0.0.1:${proxy.port}`).join(',');
+    const clusterId = randomUUID();
+    const nodes: readonly LocalNode[] = proxies.map((proxy, at) => {
+      const folder = join(options.folder, files.nodes, proxy.node);
+      return new LocalNode({
+        id: proxy.node,
+        folder,
+        reaper,
+        now: options.now,
+        clientPort: clientPorts[at]!,
+        arguments: [
+          '--import',
+          new URL('preload/clock.js', import.meta.url).href,
+          options.main,
+          ...['--id', proxy.node, '--cluster', urls, '--cluster-id', clusterId],
+          ...['--host', '127.0.0.1', '--port', String(clientPorts[at]), '--listen-peer', '127.0.0.1:0'],
+          ...['--data-dir', join(folder, 'data'), '--audit', join(folder, files.audit)],
+          ...(options.flags ?? []),
+        ],
+        onPeerPort: (port) => proxy.setTarget(port),
+        siblings: () => nodes.filter((other) => other.id !== proxy.node),
+      });
+    });
+    return new LocalCluster(options, nodes, proxies, links, reaper);
+  }
+
+  /** @throws {ClusterError} the first node's reason */
+  async startAll(): Promise<void> {
+    const effects = await Promise.all(this.nodes.map((id) => this.start(id)));
+    const failed = effects.find(({ effect }) => effect !== 'proven');
+    if (failed !== undefined) throw new ClusterError(String(failed.proof.reason ?? 'a node did not start'));
+  }
+
+  address(id: NodeId): string {
+    return this.#node(id).address;
+  }
+
+  async primaries(): Promise<readonly NodeId[]> {
+    const asked = [...this.#nodes.values()].map(async (node) => ((await node.role()) === 'leader' ? [node.id] : []));
+    return (await Promise.all(asked)).flat();
+  }
+
+  cut(links: readonly Link[]): Promise<Effect> {
+    for (const { from, to } of links) [this.#node(from), this.#node(to)];
+    return this.#cuts.cut(links, mechanisms.partition);
+  }
+
+  start(id: NodeId): Promise<Effect> {
+    return this.#node(id).start(mechanisms.kill);
+  }
+
+  kill(id: NodeId): Promise<Effect> {
+    return this.#node(id).kill(mechanisms.kill);
+  }
+
+  pause(id: NodeId): Promise<Effect> {
+    return this.#node(id).pause(mechanisms.pause);
+  }
+
+  resume(id: NodeId): Promise<Effect> {
+    return this.#node(id).resume(mechanisms.pause);
+  }
+
+  setClock(id: NodeId, fault: ClockFault): Promise<Effect> {
+    return this.#node(id).setClock(fault, mechanisms.clock);
+  }
+
+  async sleep(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#ended.signal });
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#ended.abort();
+    await Promise.all([...this.#nodes.values()].map((node) => node.stop()));
+    await Promise.all(this.#proxies.map((proxy) => proxy.close()));
+    if (this.#ownsReaper) await this.#reaper.close();
+  }
+
+  #node(id: NodeId): LocalNode {
+    const node = this.#nodes.get(id);
+    if (node === undefined) throw new ClusterError(`there is no node ${JSON.stringify(id)} (nodes: ${this.nodes})`);
+    return node;
+  }
 }

@@ -1,0 +1,74 @@
+import { createWriteStream, type WriteStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+
+const keptLines = 20;
+const lineCharactersMax = 2000;
+
+/** Where a node says that it serves. */
+export interface Listening {
+  readonly clientPort: number;
+  readonly peerPort: number;
+}
+
+/**
+ * Appends what a node writes to its log file, and keeps the last lines for a crash report. A slow disk pauses the
+ * node's output rather than filling the harness's memory.
+ */
+export class NodeLog {
+  readonly #file: WriteStream;
+  #lastLines: string[] = [];
+
+  constructor(path: string) {
+    this.#file = createWriteStream(path, { flags: 'a' });
+    // A full disk must not end the harness; the run's own files report it.
+    this.#file.on('error', () => {});
+  }
+
+  /** The last lines, oldest first, each cut to a bound. */
+  get lastLines(): readonly string[] {
+    return this.#lastLines;
+  }
+
+  /** Takes all of a stream's lines; `onLine` sees each, cut to a bound. */
+  take(stream: Readable, onLine: (line: string) => void): void {
+    let rest = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => {
+      if (!this.#file.write(chunk)) {
+        stream.pause();
+        this.#file.once('drain', () => stream.resume());
+      }
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop()?.slice(0, lineCharactersMax) ?? '';
+      for (const line of lines) this.#line(line.slice(0, lineCharactersMax), onLine);
+    });
+    stream.on('end', () => {
+      if (rest !== '') this.#line(rest, onLine);
+    });
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => void this.#file.end(() => resolve()));
+  }
+
+  #line(line: string, onLine: (line: string) => void): void {
+    this.#lastLines.push(line);
+    if (this.#lastLines.length > keptLines) this.#lastLines.shift();
+    onLine(line);
+  }
+}
+
+/** @returns what a `listening` line says; undefined for any other line */
+export function parseListening(line: string): Listening | undefined {
+  if (!line.includes('"listening"')) return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  const { event, clientPort, peerPort } = parsed as { readonly [name: string]: unknown };
+  return event === 'listening' && typeof clientPort === 'number' && typeof peerPort === 'number'
+    ? { clientPort, peerPort }
+    : undefined;
+}
