@@ -23,6 +23,8 @@ export const kvstore: Target = {
       folder: options.folder,
       main: join(options.systemFolder ?? ownSystem, 'main.js'),
       random: options.random,
+      now: options.now,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.port === undefined ? {} : { portFirst: options.port }),
     });
     const { exchange, close } = createHttpExchange();
