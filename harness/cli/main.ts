@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import yargs from 'yargs';
 import { version } from '../version.ts';
-import { checkCommand } from './check.ts';
+import { checkCommand, standardInput } from './check.ts';
 import { exitCodes, explain } from './exit.ts';
 import { reportCommand } from './report.ts';
 import { testCommand } from './test.ts';
@@ -13,7 +13,7 @@ async function main(words: readonly string[]): Promise<number> {
   const ended = (given: number) => {
     code = given;
   };
-  await yargs([...words])
+  await yargs(words.map((word) => (word === '-' ? standardInput : word)))
     .scriptName('splitbrain')
     .usage('$0 <verb>\n\nBreaks a cluster on purpose and proves whether it kept its promises.')
     .command(testCommand.command, testCommand.describe, testCommand.builder, (argv) =>
@@ -33,7 +33,9 @@ async function main(words: readonly string[]): Promise<number> {
     .epilog('Exit codes: 0 valid, 1 invalid, 2 unknown, 254 wrong arguments or input, 255 the harness itself failed.')
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError(`${message.replace(/\.$/, '')} (--help lists what there is)`);
+      // What a flag's parser throws comes back as yargs' own error, with the message kept.
+      if (error?.name === 'YError') throw new UsageError(error.message);
+      throw error ?? new UsageError(message.includes('--help') ? message : `${message} (--help lists what there is)`);
     })
     .parseAsync();
   return code;

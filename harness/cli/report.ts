@@ -10,9 +10,16 @@ function flags(yargs: Argv) {
     .positional('run', {
       describe: 'A run folder, a test (its latest run), or latest',
       default: 'latest',
+      type: 'string',
       coerce: String,
     })
-    .option('results', { describe: 'Where run folders are', default: defaultRunsRoot, coerce: text('results') });
+    .option('results', {
+      describe: 'Where run folders are',
+      default: defaultRunsRoot,
+      type: 'string',
+      requiresArg: true,
+      coerce: text('results'),
+    });
 }
 
 export const reportCommand = {

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { relative } from 'node:path';
 import type { Argv } from 'yargs';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { seedBound } from '../generator/random.ts';
@@ -35,61 +36,101 @@ function flags(yargs: Argv) {
     .option('workload', {
       describe: `What clients do: ${[...workloads.keys()].join(', ')}`,
       default: defaults.workload,
+      type: 'string',
+      requiresArg: true,
       coerce: oneOf('workload', workloads),
     })
     .option('nemesis', {
       describe: `Faults, separated by commas: ${faultKinds.join(', ')}; or none`,
       defaultDescription: 'all of them, where the target can be broken',
+      type: 'string',
+      requiresArg: true,
       coerce: someOf('nemesis', faultKinds),
     })
     .option('time-limit', {
       describe: 'How long clients begin operations: 30, 30s, 2m',
       default: defaults['time-limit'],
+      type: 'string',
+      requiresArg: true,
       coerce: duration('time-limit', 1000, 86_400_000),
     })
     .option('nemesis-interval', {
       describe: 'From the start of one fault to the next, on average',
       default: defaults['nemesis-interval'],
+      type: 'string',
+      requiresArg: true,
       coerce: duration('nemesis-interval', 100, 3_600_000),
     })
     .option('seed', {
       describe: 'Decides operations and faults; drawn when absent',
       defaultDescription: 'random',
+      type: 'string',
+      requiresArg: true,
       coerce: integer('seed', 0, seedBound - 1),
     })
-    .option('nodes', { describe: 'Nodes', default: defaults.nodes, coerce: integer('nodes', 1, 25) })
+    .option('nodes', {
+      describe: 'Nodes',
+      default: defaults.nodes,
+      type: 'string',
+      requiresArg: true,
+      coerce: integer('nodes', 1, 25),
+    })
     .option('concurrency', {
       describe: 'Client threads; 3n: three a node',
       default: defaults.concurrency,
+      type: 'string',
+      requiresArg: true,
       coerce: threads('concurrency', concurrencyMax),
     })
     .option('rate', {
       describe: 'Operations a second, all threads together',
       default: defaults.rate,
+      type: 'string',
+      requiresArg: true,
       coerce: integer('rate', 1, 1_000_000),
     })
-    .option('keys', { describe: 'Keys in use at a time', default: defaults.keys, coerce: integer('keys', 1, 10_000) })
+    .option('keys', {
+      describe: 'Keys in use at a time',
+      default: defaults.keys,
+      type: 'string',
+      requiresArg: true,
+      coerce: integer('keys', 1, 10_000),
+    })
     .option('ops-per-key', {
       describe: 'Operations on a key before a new one takes its place',
       default: defaults['ops-per-key'],
+      type: 'string',
+      requiresArg: true,
       coerce: integer('ops-per-key', 1, 1_000_000_000),
     })
     .option('op-timeout', {
       describe: 'How long a client waits for an answer',
       default: defaults['op-timeout'],
+      type: 'string',
+      requiresArg: true,
       coerce: duration('op-timeout', 10, 60_000),
     })
     .option('target', {
       describe: `The store: ${[...targets.keys()].join(', ')}`,
       default: defaults.target,
+      type: 'string',
+      requiresArg: true,
       coerce: oneOf('target', targets),
     })
     .option('port', {
       describe: 'The first of the client ports',
       defaultDescription: 'any free ones',
+      type: 'string',
+      requiresArg: true,
       coerce: integer('port', 1, 65_535),
     })
-    .option('results', { describe: 'Where run folders go', default: defaults.results, coerce: text('results') })
+    .option('results', {
+      describe: 'Where run folders go',
+      default: defaults.results,
+      type: 'string',
+      requiresArg: true,
+      coerce: text('results'),
+    })
     .option('json', { describe: 'Print the verdict as JSON', type: 'boolean', default: false });
 }
 
@@ -189,7 +230,7 @@ function planOf(given: Flags): Plan {
     port: given.port,
     runsRoot: given.results,
     options,
-    commands: (folder) => ({ again: againCommand(seed), check: `npx splitbrain check ${shellWord(folder)}` }),
+    commands: (folder) => ({ again: againCommand(seed), check: command('check', folder) }),
   };
 }
 
@@ -197,7 +238,13 @@ function planOf(given: Flags): Plan {
 function againCommand(seed: number): string {
   const typed = process.argv.slice(2).filter((word) => word !== '--json');
   const seeded = typed.some((word) => word === '--seed' || word.startsWith('--seed='));
-  return ['npx', 'splitbrain', ...typed.map(shellWord), ...(seeded ? [] : ['--seed', String(seed)])].join(' ');
+  return command(...typed, ...(seeded ? [] : ['--seed', String(seed)]));
+}
+
+/** A line to copy, that runs this very program from this folder. */
+function command(...words: readonly string[]): string {
+  const program = relative(process.cwd(), process.argv[1] ?? '');
+  return ['node', program, ...words].map(shellWord).join(' ');
 }
 
 function shellWord(word: string): string {

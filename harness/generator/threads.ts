@@ -123,7 +123,8 @@ export function then(first: Generator, second: Generator): Generator {
   return sequence(first, synchronize(second));
 }
 
-function restrict(context: Context, has: (thread: Thread, position: number) => boolean): Context {
+/** The context as only these threads see it. */
+export function restrict(context: Context, has: (thread: Thread, position: number) => boolean): Context {
   const threads = context.threads.filter(has);
   const inView = new Set(threads);
   return {

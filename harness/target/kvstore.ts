@@ -36,8 +36,11 @@ export const kvstore: Target = {
       client: (node) => kvClient(new StoreClient(cluster.address(node), exchange), timeoutMs),
       status: () => statuses(cluster.nodes, (node) => new StoreClient(cluster.address(node), exchange)),
       async tearDown() {
-        await close();
-        await cluster.stop();
+        try {
+          await close();
+        } finally {
+          await cluster.stop();
+        }
       },
     };
   },
