@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { relative } from 'node:path';
 import type { Argv } from 'yargs';
+import { faultKinds } from '../../nemesis/kinds.ts';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { seedBound } from '../generator/random.ts';
 import { type Plan, runTest } from '../runner/run.ts';
@@ -12,7 +13,6 @@ import { showProgress } from './progress.ts';
 import { UsageError } from './usage-error.ts';
 import { verdictText } from './verdict-text.ts';
 
-const faultKinds = ['partition', 'pause', 'kill', 'clock'];
 const convergeMaxMs = 30_000;
 const concurrencyMax = 1000;
 
