@@ -4,6 +4,8 @@ import { createRealFileSystem } from './file-system.ts';
 import { realNetwork } from './network.ts';
 import { createRealRandom } from './random.ts';
 
+export { realClock } from './clock.ts';
+
 /** @param dataDirectory where the node's files lie */
 export function createRealPorts(dataDirectory: string): Ports {
   return {

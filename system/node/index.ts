@@ -1,0 +1,187 @@
+import { type HttpServer, serveHttp } from '../api/http-server.ts';
+import type { ApiRequest, ApiResponse } from '../api/request.ts';
+import { createRouter } from '../api/router.ts';
+import type { Address, Ports } from '../ports.ts';
+import { type BasicStatus, MemoryStorage, NO_DATA, NONE } from '../raft/index.ts';
+import { type OpenedStorage, openStorage } from '../storage/index.ts';
+import { Audit, type AuditSink } from './audit.ts';
+import type { NodeConfig } from './config.ts';
+import { bootstrapEntries, type LogSink, Node } from './node.ts';
+import { Replica } from './replica.ts';
+
+export type { AuditSink } from './audit.ts';
+export { addressOf, defaultTiming, type NodeConfig } from './config.ts';
+export type { MemberState } from './membership.ts';
+export type { Applied, LogLevel, LogSink, MemberChange, Node } from './node.ts';
+export type { ProposalOutcome, Refusal } from './proposals.ts';
+export type { ReadOutcome } from './reads.ts';
+
+export interface NodeSinks {
+  /** Missing: no audit is kept. */
+  readonly audit?: AuditSink;
+  readonly log: LogSink;
+  /** Called once when the node has stopped by itself: its disk failed, or it was removed from the cluster. */
+  readonly stopped: (
+    reason: { readonly type: 'fatal'; readonly error: unknown } | { readonly type: 'removed' },
+  ) => void;
+}
+
+/** What may be looked at between any two steps without disturbing anything. */
+export interface Inspection {
+  readonly raft: BasicStatus;
+  readonly applied: number;
+  readonly hash: string;
+  readonly snapshotIndex: number;
+}
+
+export interface RunningNode {
+  readonly id: number;
+  readonly incarnation: string;
+  readonly peerAddress: Address;
+  /** Undefined when none was asked for. */
+  readonly clientAddress: Address | undefined;
+  /** The API below the socket: one answer for each request, in this turn or a later one. */
+  handle(request: ApiRequest, respond: (response: ApiResponse) => void): void;
+  inspect(): Inspection;
+  /** Hands leadership over, answers what waits, closes everything. Bounded by two election time-outs and the disk. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a node: opens its log, restores its state, joins its peers. Resolves when all that it knew to be committed is
+ * applied again: before that it answers nobody.
+ * @throws CorruptStorageError, PortError (a taken port, an unusable disk)
+ */
+export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSinks): Promise<RunningNode> {
+  const incarnation = ports.random.uint32();
+  const incarnationText = incarnation.toString(16).padStart(8, '0');
+  const storage = await openStorage(ports.fileSystem, { clusterId: config.clusterId, nodeId: config.id });
+  for (const repair of storage.repairs) sinks.log('warn', 'storage-repaired', { ...repair });
+  const replica = new Replica();
+  const memory = new MemoryStorage();
+  const opened = await bootstrapped(storage, config);
+  await restore(opened, replica, memory);
+  const audit = sinks.audit === undefined ? undefined : new Audit(sinks.audit);
+  audit?.start(String(config.id), incarnationText, replica.appliedIndex);
+  audit?.flush();
+
+  let isOver = false;
+  let http: HttpServer | undefined;
+  const endByItself = (reason: Parameters<NodeSinks['stopped']>[0], close: () => void) => {
+    if (isOver) return;
+    isOver = true;
+    close();
+    sinks.stopped(reason);
+  };
+  const node = new Node({
+    ports,
+    config,
+    incarnation,
+    storage: opened,
+    memory,
+    replica,
+    audit,
+    log: sinks.log,
+    fatal: (error) =>
+      endByItself({ type: 'fatal', error }, () => {
+        node.abandon();
+        void http?.close();
+      }),
+    removed: () => {
+      sinks.log('warn', 'removed', { id: config.id });
+      // The answer to whoever asked for it goes out first.
+      ports.clock.setTimer(1000, () =>
+        endByItself({ type: 'removed' }, () => {
+          void http?.close();
+          void node.stop();
+        }),
+      );
+    },
+  });
+  const peerAddress = await node.transport.listen();
+  node.start();
+  await replayed(node, opened.hardState.commit);
+  const handle = createRouter({ node, clock: ports.clock, incarnation: incarnationText });
+  if (config.listenClient !== undefined) {
+    http = await serveHttp(ports, config.listenClient, handle, config.clientTls);
+  }
+  return {
+    id: config.id,
+    incarnation: incarnationText,
+    peerAddress,
+    clientAddress: http?.address,
+    handle,
+    inspect: () => ({
+      raft: node.basicStatus(),
+      applied: node.appliedIndex,
+      hash: node.store.hash(),
+      snapshotIndex: node.snapshotIndex,
+    }),
+    async stop() {
+      if (isOver) return;
+      isOver = true;
+      await handOver(ports, node);
+      const closed = http?.close();
+      await node.stop();
+      await closed;
+    },
+  };
+}
+
+/** A new node that does not join begins with the entries that name the first members, all committed. */
+async function bootstrapped(storage: OpenedStorage, config: NodeConfig): Promise<OpenedStorage> {
+  const isNew = storage.hardState.term === 0 && storage.snapshot === undefined && storage.entries.length === 0;
+  if (!isNew || config.join) return storage;
+  const entries = bootstrapEntries(config.cluster);
+  const hardState = { term: 1, vote: NONE, commit: entries.length };
+  await new Promise<void>((resolve, reject) => {
+    storage.log.append({ entries, hardState, snapshot: undefined }, (error) => {
+      if (error === undefined) resolve();
+      else reject(error);
+    });
+  });
+  // Whoever begins knows no other leader's lease: `restarted` is about what the disk said.
+  return { ...storage, entries, hardState };
+}
+
+async function restore(storage: OpenedStorage, replica: Replica, memory: MemoryStorage): Promise<void> {
+  const { snapshot: reader } = storage;
+  if (reader !== undefined) {
+    try {
+      await replica.restore(reader.metadata.term, () => reader.next());
+    } finally {
+      await reader.close();
+    }
+    memory.applySnapshot({ metadata: reader.metadata, data: NO_DATA });
+  }
+  memory.append(storage.entries);
+  memory.setHardState(storage.hardState);
+}
+
+function replayed(node: Node, commit: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (node.appliedIndex >= commit) return resolve();
+    const unsubscribe = node.onApplied(() => {
+      if (node.appliedIndex < commit) return;
+      unsubscribe();
+      resolve();
+    });
+  });
+}
+
+/** A leader that stops asks the follower with the longest log to lead, and waits until it does. */
+async function handOver(ports: Ports, node: Node): Promise<void> {
+  const { config } = node;
+  const status = node.status();
+  if (status.softState.role !== 'leader') return;
+  const best = status.progress
+    .filter(({ id, learner, recentActive }) => id !== config.id && !learner && recentActive)
+    .sort((a, b) => b.match - a.match)[0];
+  if (best === undefined || node.transferLeader(best.id) !== undefined) return;
+  const deadlineMs = ports.clock.monotonicMs() + 2 * config.electionTicks * config.tickMs;
+  while (node.basicStatus().softState.role === 'leader' && ports.clock.monotonicMs() < deadlineMs) {
+    await new Promise<void>((resolve) => {
+      ports.clock.setTimer(10, resolve);
+    });
+  }
+}
