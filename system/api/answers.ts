@@ -1,6 +1,8 @@
 import type { Item, RefusalReason, Result, TxnResult } from '../kv/index.ts';
 import { bytesOf } from '../kv/index.ts';
-import type { Applied, ProposalOutcome, ReadOutcome, Refusal } from '../node/index.ts';
+import type { Applied } from '../node/node.ts';
+import type { ProposalOutcome, Refusal } from '../node/proposals.ts';
+import type { ReadOutcome } from '../node/reads.ts';
 import { bytesJson, toJson } from './parse.ts';
 import { type ApiResponse, failure, json } from './request.ts';
 

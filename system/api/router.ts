@@ -1,6 +1,7 @@
 import { encodeCommand, OPERATION_ID_BYTES_MAX, type Operation, type Result, type SessionUse } from '../kv/index.ts';
-import type { Applied, MemberChange, Node, ProposalOutcome } from '../node/index.ts';
-import { addressOf } from '../node/index.ts';
+import { addressOf } from '../node/config.ts';
+import type { Applied, MemberChange, Node } from '../node/node.ts';
+import type { ProposalOutcome } from '../node/proposals.ts';
 import type { Clock } from '../ports.ts';
 import { answer, itemJson, readFailed, refused, resultJson, unknown } from './answers.ts';
 import { HttpError } from './http-parser.ts';

@@ -11,10 +11,7 @@ import { Replica } from './replica.ts';
 
 export type { AuditSink } from './audit.ts';
 export { addressOf, defaultTiming, type NodeConfig } from './config.ts';
-export type { MemberState } from './membership.ts';
-export type { Applied, LogLevel, LogSink, MemberChange, Node } from './node.ts';
-export type { ProposalOutcome, Refusal } from './proposals.ts';
-export type { ReadOutcome } from './reads.ts';
+export type { LogLevel, LogSink } from './node.ts';
 
 export interface NodeSinks {
   /** Missing: no audit is kept. */
