@@ -33,5 +33,15 @@ export async function onEach(
   nodes: readonly NodeId[],
   act: (node: NodeId) => Promise<Effect>,
 ): Promise<readonly NodeEffect[]> {
-  return Promise.all(nodes.map(async (node) => ({ ...(await act(node)), node })));
+  return Promise.all(nodes.map(async (node) => ({ ...(await attempt(() => act(node))), node })));
+}
+
+/** A world that fails to do a fault has not done it. */
+export async function attempt(act: () => Promise<Effect>): Promise<Effect> {
+  try {
+    return await act();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { effect: 'ineffective', mechanism: 'none', proof: { reason } };
+  }
 }

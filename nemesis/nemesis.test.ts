@@ -147,12 +147,12 @@ t.test('the plan', async (t) => {
 t.test('a world that fails is recorded as a fault without effect, and what it left is healed', async (t) => {
   const world = new FlagWorld(3, 20_000);
   const records: FaultRecord[] = [];
-  world.pause = async () => {
-    throw new Error('no such signal');
+  world.setClock = async () => {
+    throw new Error('no such clock');
   };
   const nemesis = startNemesis({
     world,
-    kinds: ['pause'],
+    kinds: ['clock'],
     intervalMs: 4000,
     random: seeded(1),
     now: () => world.nowMs * 1e6,
@@ -162,8 +162,8 @@ t.test('a world that fails is recorded as a fault without effect, and what it le
   world.paused.add('3');
   await nemesis.stop();
   t.ok(world.isWhole());
-  t.match(records[0], { effects: [{ effect: 'ineffective', proof: { reason: 'no such signal' } }] });
-  t.match(records.at(-1), { kind: 'heal', effects: [{ node: '3' }] });
+  t.match(records[0], { effects: [{ effect: 'ineffective', proof: { reason: 'no such clock' } }] });
+  t.match(records.at(-1), { kind: 'heal', effects: [{ node: '3', effect: 'proven' }, {}, {}, {}] });
 });
 
 t.test('a node that ended by itself is started again when the next fault ends', async (t) => {

@@ -1,6 +1,6 @@
 import { type Random, shuffledRounds } from './choice.ts';
 import { trueClock } from './clock.ts';
-import { type FaultKind, type NodeEffect, onEach } from './fault-kind.ts';
+import { attempt, type FaultKind, type NodeEffect, onEach } from './fault-kind.ts';
 import { kinds } from './kinds.ts';
 import type { FaultRecord, World } from './world.ts';
 
@@ -79,7 +79,7 @@ class NemesisLoop {
     await finished;
     const { world } = this.#options;
     await this.#repair('heal', async () => [
-      await world.cut([]),
+      await attempt(() => world.cut([])),
       ...(await onEach(world.nodes, (node) => world.resume(node))),
       ...(await onEach(world.nodes, (node) => world.start(node))),
       ...(await onEach(world.nodes, (node) => world.setClock(node, trueClock))),
@@ -108,7 +108,7 @@ class NemesisLoop {
   /** Puts right what no fault's end did; on record only when there was something. */
   async #repair(kind: string, act: () => Promise<readonly NodeEffect[]>): Promise<void> {
     const time = this.#options.now();
-    const effects = (await attempt(act)).filter(({ effect }) => effect !== 'moot');
+    const effects = (await act()).filter(({ effect }) => effect !== 'moot');
     if (effects.length === 0) return;
     const nodes = effects.flatMap(({ node }) => (node === undefined ? [] : [node]));
     const fault = { kind, variant: 'all', id: ++this.#lastId, phase: 'end', nodes } as const;
@@ -120,7 +120,7 @@ class NemesisLoop {
     act: () => Promise<readonly NodeEffect[]>,
   ): Promise<void> {
     const time = this.#options.now();
-    const effects = await attempt(act);
+    const effects = await act();
     this.#options.record({ ...fault, time, doneTime: this.#options.now(), effects });
   }
 
@@ -159,14 +159,4 @@ function draw(name: string, random: Random): Draw {
   const kind = kinds[name];
   if (kind === undefined) throw new RangeError(`there is no fault kind ${JSON.stringify(name)}`);
   return { name, kind, variants: shuffledRounds(Object.keys(kind.variants), random) };
-}
-
-/** A world that fails to do a fault has not done it. */
-async function attempt(act: () => Promise<readonly NodeEffect[]>): Promise<readonly NodeEffect[]> {
-  try {
-    return await act();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return [{ effect: 'ineffective', mechanism: 'none', proof: { reason } }];
-  }
 }

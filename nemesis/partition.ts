@@ -1,5 +1,5 @@
 import { shuffled } from './choice.ts';
-import type { Chosen, FaultKind } from './fault-kind.ts';
+import { attempt, type Chosen, type FaultKind } from './fault-kind.ts';
 import { majoritySize, primariesOrOne, someNodes } from './node-targets.ts';
 import type { Link, NodeId } from './world.ts';
 
@@ -38,8 +38,8 @@ export const partition: FaultKind = {
       return chosen(nodes, cut);
     },
   },
-  start: async (world, { links = [] }) => [await world.cut(links)],
-  end: async (world) => [await world.cut([])],
+  start: async (world, { links = [] }) => [await attempt(() => world.cut(links))],
+  end: async (world) => [await attempt(() => world.cut([]))],
 };
 
 /** Steps between two places on a ring of that many. */
