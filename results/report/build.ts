@@ -1,6 +1,7 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { unknown } from '../../checker/verdict.ts';
+import { AuditUnreadable } from '../../checker/durability/audit-record.ts';
+import { type Results, unknown } from '../../checker/verdict.ts';
 import { files, safeName } from '../store/layout.ts';
 import {
   auditPath,
@@ -10,9 +11,11 @@ import {
   readHistory,
   readLog,
   readNodes,
+  readProcesses,
   readResults,
   readTest,
 } from '../store/read.ts';
+import { RunFolderError } from '../store/schema.ts';
 import { replace } from '../store/write.ts';
 import { anomalyText } from './anomaly-text.ts';
 import { htmlOf } from './html.ts';
@@ -32,11 +35,12 @@ export function writeReport(folder: string): string {
   const model = readModel(folder);
   const page = pageOf(model);
   const path = join(folder, files.report);
-  replace(path, htmlOf(page));
+  for (const name of readdirSync(folder)) if (/^anomaly\b.*\.(txt|svg)$/.test(name)) rmSync(join(folder, name));
   if (model.results.valid !== true) {
     replace(join(folder, files.anomaly), anomalyText(page, operationsByIndex(pairOperations(model.history))));
     for (const { name, text } of pictures(page)) writeFileSync(join(folder, name), text);
   }
+  replace(path, htmlOf(page));
   return path;
 }
 
@@ -57,26 +61,43 @@ function pictures({ page }: Page): { name: string; text: string }[] {
     .slice(0, picturesMax);
 }
 
-/** Reads a run folder, also one that was cut short: what is missing is left out, and the report says so. */
+/**
+ * Reads a run folder, also one that was cut short: what is missing is left out, and what cannot be read is named.
+ * @throws RunFolderError when test.json or the history cannot be read: nothing could be told without them
+ */
 export function readModel(folder: string): ReportModel {
+  const unreadable: string[] = [];
+  const tried = <T>(read: () => T, otherwise: T): T => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof RunFolderError || error instanceof AuditUnreadable)) throw error;
+      unreadable.push(error.message.replace(`${folder}/`, ''));
+      return otherwise;
+    }
+  };
+  const has = (path: string): boolean => existsSync(join(folder, path));
   const history = readHistory(folder);
   const nodes = readNodes(folder);
   const withAudit = nodes.filter((node) => existsSync(auditPath(folder, node)));
   const withLog = nodes.filter((node) => existsSync(logPath(folder, node)));
-  const noResults = { valid: 'unknown', sections: { run: unknown('the run ended before it was judged') } } as const;
-  const present = [files.test, files.history, files.faults, files.results, files.anomaly].filter((name) =>
-    existsSync(join(folder, name)),
-  );
+  const notJudged = (reason: string): Results => ({ valid: 'unknown', sections: { run: unknown(reason) } });
+  const results = has(files.results)
+    ? tried(() => readResults(folder), notJudged('results.json cannot be read'))
+    : notJudged('the run ended before it was judged');
   return {
     test: readTest(folder),
-    results: existsSync(join(folder, files.results)) ? readResults(folder) : noResults,
+    results,
     history: history.records,
     historyCut: history.cut,
-    faults: existsSync(join(folder, files.faults)) ? readFaults(folder).records : [],
-    audits: withAudit.map((node) => readAudit(folder, node)),
-    logs: new Map(withLog.map((node) => [node, readLog(folder, node)])),
+    faults: has(files.faults) ? tried(() => readFaults(folder).records, []) : [],
+    audits: withAudit.flatMap((node) => tried(() => [readAudit(folder, node)], [])),
+    logs: new Map(withLog.map((node) => [node, tried(() => readLog(folder, node), [])])),
+    processes: new Map(nodes.map((node) => [node, tried(() => readProcesses(folder, node), [])])),
+    unreadable,
     files: [
-      ...present,
+      ...[files.test, files.history, files.faults, files.results].filter(has),
+      ...(results.valid === true ? [] : [files.anomaly]),
       ...withLog.map((node) => `${files.nodes}/${node}/${files.log}`),
       ...withAudit.map((node) => `${files.nodes}/${node}/${files.audit}`),
     ],

@@ -11,6 +11,8 @@ export interface PageData {
   readonly stories: readonly Story[];
   readonly faults: readonly FaultSpan[];
   readonly leaderships: readonly Leadership[];
+  readonly downs: readonly Down[];
+  readonly phases: readonly Phase[];
   readonly rates: Rates;
   readonly notChecked: readonly string[];
   /** What was left out of this file, a sentence each. */
@@ -41,6 +43,22 @@ export interface SectionSummary {
 export interface Leadership {
   readonly node: string;
   readonly term: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A stretch in which a node had no process. */
+export interface Down {
+  readonly node: string;
+  readonly from: number;
+  readonly to: number;
+  /** Somebody asked for it; otherwise it crashed. */
+  readonly ordered: boolean;
+}
+
+/** A part of the run: operations, heal, converge, final … */
+export interface Phase {
+  readonly name: string;
   readonly from: number;
   readonly to: number;
 }

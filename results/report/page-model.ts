@@ -1,11 +1,11 @@
 import type { Section, Valid } from '../../checker/verdict.ts';
 import { columnsOf, ratesOf, stringMax } from './columns.ts';
 import { faultSpans } from './fault-span.ts';
-import { leaderships } from './leadership.ts';
+import { downs, leaderships } from './leadership.ts';
 import { type LogLine, parseLogLine } from './log-line.ts';
 import type { ReportModel } from './model.ts';
 import { type Operation, operationsByIndex, pairOperations } from './operation.ts';
-import type { Columns, PageData } from './page-data.ts';
+import type { Columns, PageData, Phase } from './page-data.ts';
 import { type Story, tell } from './story.ts';
 
 /** Up to this many operations are embedded whole. */
@@ -32,12 +32,13 @@ export function pageOf(model: ReportModel): Page {
     ]),
   );
   const byIndex = operationsByIndex(operations);
-  const told = Object.entries(results.sections).flatMap(([section, { anomalies }]) =>
-    anomalies.map((anomaly) => ({ section, anomaly })),
+  const notes = new Map(history.filter(({ process }) => process === 'nemesis').map(({ index, time }) => [index, time]));
+  const told = Object.entries(results.sections).flatMap(([section, { anomalies, details = {} }]) =>
+    anomalies.map((anomaly) => ({ section, anomaly, details })),
   );
   const stories = told
     .slice(0, storiesMax)
-    .map(({ section, anomaly }) => tell(section, anomaly, { byIndex, faults, logs }));
+    .map(({ section, anomaly, details }) => tell(section, anomaly, { byIndex, notes, details, faults, logs }));
 
   const endNs = Math.max(1, lastOf(history), ...faults.map((fault) => fault.end ?? fault.start));
   const unitNs = endNs / 1000 < 0xffffffff ? 1000 : Math.ceil(endNs / 0xffffffff);
@@ -87,7 +88,9 @@ export function pageOf(model: ReportModel): Page {
       headline: headlineOf(results.valid, sections, stories),
       stories,
       faults,
-      leaderships: leaderships(logs, endNs),
+      leaderships: leaderships(logs, model.processes, endNs),
+      downs: downs(model.processes, endNs),
+      phases: phasesOf(history, endNs),
       rates: ratesOf(operations, endNs),
       notChecked: notChecked(model, sections),
       leftOut,
@@ -112,6 +115,14 @@ function lastOf(history: ReportModel['history']): number {
   let last = 0;
   for (const { time } of history) if (time > last) last = time;
   return last;
+}
+
+/** The parts of the run, as the runner notes them in the history. */
+function phasesOf(history: ReportModel['history'], endNs: number): Phase[] {
+  const starts = history.filter(
+    ({ process, f, value }) => process === 'nemesis' && f === 'phase' && typeof value === 'string',
+  );
+  return starts.map(({ time, value }, i) => ({ name: String(value), from: time, to: starts[i + 1]?.time ?? endNs }));
 }
 
 function headlineOf(
@@ -139,13 +150,15 @@ function notChecked(model: ReportModel, sections: readonly (readonly [string, Se
     list.push(
       'The last line of the history was cut short and is left out; operations still open then count as unknown.',
     );
+  list.push(...model.unreadable.map((text) => `Could not be read: ${text}`));
   if (test.world === 'history') {
     list.push(
       'Only the history was judged: what the cluster was doing, and what its nodes applied, is not known here.',
     );
     return list;
   }
-  if (faults.length === 0) list.push('No fault was injected: the run says nothing about how the cluster stands them.');
+  if (faults.length === 0 && test.notChecked === undefined)
+    list.push('No fault was injected: the run says nothing about how the cluster stands them.');
   if (audits.length === 0)
     list.push(
       'There is no audit of what the nodes applied, so lost or repeated entries would show only in what clients read.',

@@ -44,13 +44,17 @@ export interface Story {
 /** What a story may draw on. */
 export interface Scene {
   readonly byIndex: ReadonlyMap<number, Operation>;
+  /** Of the nemesis' own lines, which are no operations: nanoseconds by index in the history. */
+  readonly notes: ReadonlyMap<number, number>;
+  /** What the checker says beside its anomalies. */
+  readonly details: { readonly [name: string]: Value };
   readonly faults: readonly FaultSpan[];
   readonly logs: ReadonlyMap<string, readonly LogLine[]>;
 }
 
 /** How many operations a table or a small picture shows; the timeline has them all. */
 const operationsMax = 40;
-const logLinesMax = 40;
+const logLinesMax = 80;
 /** How far around an anomaly the nodes' logs are shown. */
 const logMarginNs = 1e9;
 
@@ -70,15 +74,14 @@ const promises: { readonly [kind: string]: string } = {
   'state-from-nowhere': 'A node restarts only with state that it had.',
   crash: 'A node runs until it is told to stop.',
   'ineffective-fault': 'Every fault that was asked for took effect.',
-  'no-leader': 'Once the faults are over, the cluster finds a leader.',
+  'no-convergence': 'Once the faults are over, the nodes find a leader and reach the same state.',
   'not-serving': 'Once the faults are over, every node serves again.',
-  'not-converged': 'Once the faults are over, all nodes reach the same state.',
 };
 
 function promiseOf(section: string, kind: string): string {
   const known = promises[kind];
   if (known !== undefined) return known;
-  if (/^(G|PL|internal|future|dirty|lost-update|duplicate|incompatible|cyclic|predicate)/.test(kind)) {
+  if (/^(G|PL|internal|future|dirty|lost-update|duplicate|incompatible|cyclic|predicate|garbage)/.test(kind)) {
     return 'Transactions behave as if they ran one after another.';
   }
   if (/liveness/.test(section)) return 'Once the faults are over, the cluster works again.';
@@ -92,6 +95,8 @@ export function tell(section: string, anomaly: Anomaly, scene: Scene): Story {
   const shown = special?.operations ?? involved;
   const marked = special?.marked ?? [];
   const times = shown.flatMap(({ start, end }) => (end === undefined ? [start] : [start, end]));
+  if (times.length === 0)
+    times.push(...anomaly.ops.map((index) => scene.notes.get(index)).filter((time) => time !== undefined));
   const evidenceTime = anomaly.evidence.time;
   if (times.length === 0 && typeof evidenceTime === 'number') times.push(evidenceTime);
   const span = times.length === 0 ? {} : { from: Math.min(...times), to: Math.max(...times) };
@@ -236,17 +241,21 @@ function contextBlocks(from: number | undefined, to: number | undefined, scene: 
         : ` The last before it was ${describeFault(before)}, until ${seconds(before.end)}.`;
     blocks.push({ type: 'text', title: 'Faults meanwhile', text: `No fault was in force.${last}` });
   }
-  for (const [node, lines] of scene.logs) {
-    const near = lines.filter(
-      ({ time }) => time !== undefined && time >= from - logMarginNs && time <= to + logMarginNs,
-    );
-    if (near.length === 0) continue;
-    const shown = near.slice(0, logLinesMax);
+  const near = [...scene.logs]
+    .flatMap(([node, lines]) => lines.map((line) => ({ node, ...line, time: line.time ?? Number.NaN })))
+    .filter(({ time }) => time >= from - logMarginNs && time <= to + logMarginNs)
+    .sort((a, b) => a.time - b.time);
+  if (near.length > 0) {
+    const middle = near.findIndex(({ time }) => time >= from);
+    const begin = Math.max(0, Math.min(middle < 0 ? near.length : middle - logLinesMax / 2, near.length - logLinesMax));
+    const shown = near.slice(begin, begin + logLinesMax);
     const left = near.length - shown.length;
     blocks.push({
-      type: 'lines',
-      title: `Log of node ${node} around it${left === 0 ? '' : ` (${shown.length} of ${near.length} lines)`}`,
-      lines: shown.map(({ time, text }) => `${time === undefined ? '' : `${seconds(time)}  `}${shorten(text, 400)}`),
+      type: 'table',
+      title: `The nodes' logs from a second before to a second after${left === 0 ? '' : ` (${shown.length} of ${near.length} lines)`}`,
+      columns: ['time by its clock', 'node', 'line'],
+      rows: shown.map(({ time, node, text }) => [seconds(time), node, shorten(text, 400)]),
+      marked: shown.flatMap(({ level }, i) => (/error|fatal/.test(level) ? [i] : [])),
     });
   }
   return blocks;

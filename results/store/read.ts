@@ -1,13 +1,16 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type NodeAudit, parseAudit } from '../../checker/durability/audit-record.ts';
-import type { History } from '../../checker/history/op.ts';
+import { HistoryError } from '../../checker/history/history-error.ts';
+import { parseNdjson } from '../../checker/history/ndjson.ts';
+import type { Op } from '../../checker/history/op.ts';
 import type { Results } from '../../checker/verdict.ts';
 import { files } from './layout.ts';
 import {
   type Fault,
+  type ProcessRecord,
   parseFault,
-  parseOp,
+  parseProcessRecord,
   parseResults,
   parseTest,
   RunFolderError,
@@ -45,8 +48,15 @@ export function readResults(folder: string): Results {
   return parseResults(text(path), path);
 }
 
-export function readHistory(folder: string): Lines<History[number]> {
-  return readLines(join(folder, files.history), parseOp);
+export function readHistory(folder: string): Lines<Op> {
+  const path = join(folder, files.history);
+  try {
+    const { events, warnings } = parseNdjson(bytes(path));
+    return { records: events.ops(), cut: warnings.length > 0 };
+  } catch (error) {
+    if (!(error instanceof HistoryError)) throw error;
+    throw new RunFolderError(`${path}: ${error.message}`);
+  }
 }
 
 export function readFaults(folder: string): Lines<Fault> {
@@ -73,6 +83,12 @@ export function logPath(folder: string, node: string): string {
   return join(folder, files.nodes, node, files.log);
 }
 
+/** Starts and ends of a node's processes; none when the world has no processes. */
+export function readProcesses(folder: string, node: string): readonly ProcessRecord[] {
+  const path = join(folder, files.nodes, node, files.exits);
+  return existsSync(path) ? readLines(path, parseProcessRecord).records : [];
+}
+
 /** A node's log lines as they are: a node that crashes writes text, too. */
 export function readLog(folder: string, node: string): readonly string[] {
   return text(logPath(folder, node))
@@ -80,19 +96,23 @@ export function readLog(folder: string, node: string): readonly string[] {
     .filter((line) => line !== '');
 }
 
-function readLines<T>(path: string, parse: (line: string, where: string, position: number) => T): Lines<T> {
+function readLines<T>(path: string, parse: (line: string, where: string) => T): Lines<T> {
   const lines = text(path).split('\n');
   const cut = lines.pop() !== '';
   const records: T[] = [];
   for (const [at, line] of lines.entries()) {
-    if (line !== '') records.push(parse(line, `${path}:${at + 1}`, records.length));
+    if (line !== '') records.push(parse(line, `${path}:${at + 1}`));
   }
   return { records, cut };
 }
 
 function text(path: string): string {
+  return bytes(path).toString('utf8');
+}
+
+function bytes(path: string): Buffer {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch (error) {
     throw new RunFolderError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Op, Value } from '../../checker/history/op.ts';
+import type { Value } from '../../checker/history/op.ts';
 import type { Results } from '../../checker/verdict.ts';
 
 /**
@@ -109,6 +109,22 @@ const results = z.object({
   sections: z.record(z.string(), section),
 });
 
+const processRecord = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('start'), time: z.number(), pid: z.number() }),
+  z.object({
+    type: z.literal('exit'),
+    time: z.number(),
+    pid: z.number(),
+    ordered: z.boolean(),
+    code: z.number().nullable(),
+    signal: z.string().nullable(),
+    lastLogLines: z.array(z.string()),
+  }),
+]);
+
+/** A line of a node's `exits.ndjson`: a process of it was started or ended. Times in nanoseconds of the run. */
+export type ProcessRecord = z.infer<typeof processRecord>;
+
 /** A file of a run folder that is not what it should be. The message names the file and, where there are lines, the line. */
 export class RunFolderError extends Error {
   constructor(message: string) {
@@ -140,31 +156,11 @@ export function parseFault(text: string, where: string): Fault {
   return checked<Fault>(faultRecord, jsonOf(text, where), where);
 }
 
+export function parseProcessRecord(text: string, where: string): ProcessRecord {
+  return checked(processRecord, jsonOf(text, where), where);
+}
+
 export function parseResults(text: string, where: string): Results {
   // Missing and undefined are the same in JSON, which exactOptionalPropertyTypes does not know.
   return checked(results, jsonOf(text, where), where) as Results;
-}
-
-const opTypes: ReadonlySet<unknown> = new Set(['invoke', 'ok', 'fail', 'info']);
-
-/** By hand, not by zod: a history may have a million lines. `position` stands in for a missing `index`. */
-export function parseOp(text: string, where: string, position: number): Op {
-  const op = jsonOf(text, where) as Partial<Op> | null;
-  if (typeof op !== 'object' || op === null || Array.isArray(op))
-    throw new RunFolderError(`${where}: not an operation`);
-  if (!opTypes.has(op.type)) throw new RunFolderError(`${where}: "type" must be invoke, ok, fail or info`);
-  if (typeof op.f !== 'string') throw new RunFolderError(`${where}: "f" must be a string`);
-  if (op.process !== 'nemesis' && !Number.isSafeInteger(op.process)) {
-    throw new RunFolderError(`${where}: "process" must be a whole number or "nemesis"`);
-  }
-  for (const name of ['error', 'op', 'node'] as const) {
-    if (op[name] !== undefined && typeof op[name] !== 'string') {
-      throw new RunFolderError(`${where}: "${name}" must be a string`);
-    }
-  }
-  const { index = position, time = position } = op;
-  if (typeof index !== 'number' || typeof time !== 'number') {
-    throw new RunFolderError(`${where}: "index" and "time" must be numbers`);
-  }
-  return { ...op, index, time } as Op;
 }

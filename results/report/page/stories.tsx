@@ -131,7 +131,9 @@ export function Table({ columns, rows, marked = [], onRow }: TableProps): VNode 
           {rows.map((row, i) => (
             <tr key={i} class={marked.includes(i) ? 'marked' : ''}>
               {row.map((cell, column) => (
-                <td key={column}>{cell}</td>
+                <td key={column} class={cell.length <= 20 ? 'short' : ''}>
+                  {cell}
+                </td>
               ))}
               {onRow !== undefined && (
                 <td>

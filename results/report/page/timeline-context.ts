@@ -9,8 +9,9 @@ const rowHeight = 18;
 /** The rows above the lanes: the time axis, a row a kind of fault, a row a node with its leaderships. */
 export function drawContext(canvas: HTMLCanvasElement, page: PageData, view: View): void {
   const kinds = [...new Set(page.faults.map((fault) => fault.kind))].sort();
-  const leading = page.leaderships.length > 0 ? page.nodes : [];
-  const height = 22 + (kinds.length + leading.length) * rowHeight + 6;
+  const nodes = page.leaderships.length + page.downs.length > 0 ? page.nodes : [];
+  const phases = page.phases.length > 0 ? 1 : 0;
+  const height = 22 + (phases + kinds.length + nodes.length) * rowHeight + 6;
   canvas.style.height = `${height}px`;
   const width = canvas.parentElement?.clientWidth ?? 0;
   const context = prepare(canvas, width, height);
@@ -20,8 +21,12 @@ export function drawContext(canvas: HTMLCanvasElement, page: PageData, view: Vie
   context.font = '11px ui-monospace, Menlo, Consolas, monospace';
   context.textBaseline = 'middle';
   drawAxis(context, from, to, x, width, height);
+  if (phases > 0) label(context, 'phase', 22);
+  for (const { name, from: start, to: end } of page.phases) {
+    bar(context, x(start / 1e9), x(end / 1e9), 22, width, color('quiet'), color('fail-fill'), name);
+  }
   for (const [row, kind] of kinds.entries()) {
-    const y = 22 + row * rowHeight;
+    const y = 22 + (phases + row) * rowHeight;
     label(context, `⚡ ${kind}`, y);
     for (const fault of page.faults) {
       if (fault.kind !== kind) continue;
@@ -39,9 +44,9 @@ export function drawContext(canvas: HTMLCanvasElement, page: PageData, view: Vie
       );
     }
   }
-  for (const [row, node] of leading.entries()) {
-    const y = 22 + (kinds.length + row) * rowHeight;
-    label(context, `leader ${node}`, y);
+  for (const [row, node] of nodes.entries()) {
+    const y = 22 + (phases + kinds.length + row) * rowHeight;
+    label(context, `node ${node}`, y);
     for (const led of page.leaderships) {
       if (led.node !== node) continue;
       bar(
@@ -52,8 +57,13 @@ export function drawContext(canvas: HTMLCanvasElement, page: PageData, view: Vie
         width,
         color('valid'),
         color('valid-fill'),
-        `term ${led.term}`,
+        `★ leader, term ${led.term}`,
       );
+    }
+    for (const down of page.downs) {
+      if (down.node !== node) continue;
+      const [stroke, fill] = down.ordered ? [color('fault'), color('band-strong')] : [color('bad'), color('bad-fill')];
+      bar(context, x(down.from / 1e9), x(down.to / 1e9), y, width, stroke, fill, down.ordered ? '† down' : '† crashed');
     }
   }
   drawCursor(context, view, x, height);

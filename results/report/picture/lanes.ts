@@ -11,7 +11,10 @@ export interface LanesInput {
   readonly title: string;
 }
 
-const width = 1100;
+const widthMin = 1100;
+/** A label wider than this is cut; its tooltip and the table have it whole. */
+const labelMax = 210;
+const stepMin = 14;
 const gutter = 92;
 const laneHeight = 34;
 const characterWidth = 7.3;
@@ -22,8 +25,8 @@ const characterWidth = 7.3;
  */
 export function drawLanes({ operations, marked, faults, title }: LanesInput): SvgNode {
   const processes = [...new Set(operations.map((operation) => operation.process))].sort((a, b) => a - b);
-  const place = eventScale(operations);
-  const bands = bandsOf(operations, faults, place);
+  const { place, width } = eventScale(operations, marked);
+  const bands = bandsOf(operations, faults, place, width);
   const top = 22 + bands.length * 16;
   const height = top + processes.length * laneHeight + 26;
   const shapes: SvgNode[] = [];
@@ -45,7 +48,7 @@ export function drawLanes({ operations, marked, faults, title }: LanesInput): Sv
   }
   for (const operation of operations) {
     const y = top + processes.indexOf(operation.process) * laneHeight + 6;
-    shapes.push(bar(operation, marked.has(operation.invoke), y, place));
+    shapes.push(bar(operation, marked.has(operation.invoke), y, place, width));
   }
   const times = operations.map((operation) => operation.start);
   const first = Math.min(...times);
@@ -68,11 +71,16 @@ export function drawLanes({ operations, marked, faults, title }: LanesInput): Sv
   );
 }
 
-function bar(operation: Operation, marked: boolean, y: number, place: (index: number) => number): SvgNode {
+function bar(
+  operation: Operation,
+  marked: boolean,
+  y: number,
+  place: (index: number) => number,
+  width: number,
+): SvgNode {
   const from = place(operation.invoke);
   const ends = operation.complete === undefined ? undefined : place(operation.complete);
   const to = Math.max(ends ?? width - 6, from + 8);
-  const name = `${marked ? '▶ ' : ''}${describe(operation)}${operation.outcome === 'fail' ? ' ✗' : operation.outcome === 'info' ? ' ?' : ''}`;
   const parts: SvgNode[] = [
     svg('title', {}, tooltip(operation)),
     svg('rect', {
@@ -86,6 +94,7 @@ function bar(operation: Operation, marked: boolean, y: number, place: (index: nu
   if (operation.outcome === 'info' && to < width - 6) {
     parts.push(svg('line', { class: 'fade', x1: to, y1: y + 11, x2: width - 4, y2: y + 11 }));
   }
+  const name = labelOf(operation, marked);
   const room = to - from - 8;
   const inside = fit(name, room);
   parts.push(
@@ -98,14 +107,33 @@ function bar(operation: Operation, marked: boolean, y: number, place: (index: nu
   return svg('g', { class: 'barof', tabindex: 0, role: 'img', 'aria-label': tooltip(operation) }, ...parts);
 }
 
-/** Every event gets the same room, and a bar at least what its words need. */
-function eventScale(operations: readonly Operation[]): (index: number) => number {
-  const events = [
-    ...new Set(operations.flatMap(({ invoke, complete }) => (complete === undefined ? [invoke] : [invoke, complete]))),
-  ].sort((a, b) => a - b);
-  const position = new Map(events.map((index, at) => [index, at]));
-  const step = (width - gutter - 40) / Math.max(events.length, 1);
-  return (index) => gutter + 8 + (position.get(index) ?? events.length) * step;
+function labelOf(operation: Operation, marked: boolean): string {
+  const sign = operation.outcome === 'fail' ? ' ✗' : operation.outcome === 'info' ? ' ?' : '';
+  return `${marked ? '▶ ' : ''}${describe(operation)}${sign}`;
+}
+
+/** Events in their order, each as far from the one before as the words of the bars that end there need. */
+function eventScale(
+  operations: readonly Operation[],
+  marked: ReadonlySet<number>,
+): { place: (index: number) => number; width: number } {
+  const ends = new Map<number, Operation>();
+  for (const operation of operations) if (operation.complete !== undefined) ends.set(operation.complete, operation);
+  const events = [...operations.map(({ invoke }) => invoke), ...ends.keys()].sort((a, b) => a - b);
+  const position = new Map<number, number>();
+  let at = 0;
+  for (const index of events) {
+    const ending = ends.get(index);
+    const begun = ending === undefined ? undefined : position.get(ending.invoke);
+    const label = ending === undefined ? 0 : labelOf(ending, marked.has(ending.invoke)).length * characterWidth + 12;
+    if (begun !== undefined) at = Math.max(at, begun + Math.min(label, labelMax));
+    position.set(index, at);
+    at += stepMin;
+  }
+  // Room at the right for those that never end.
+  const stretch = Math.max(1, (widthMin - gutter - 70) / Math.max(at, 1));
+  const width = Math.ceil(Math.max(widthMin, gutter + 70 + at));
+  return { place: (index) => gutter + 8 + (position.get(index) ?? at) * stretch, width };
 }
 
 interface Band {
@@ -120,6 +148,7 @@ function bandsOf(
   operations: readonly Operation[],
   faults: readonly FaultSpan[],
   place: (index: number) => number,
+  width: number,
 ): Band[] {
   const events = operations
     .flatMap(({ invoke, complete, start, end }) =>
