@@ -1,12 +1,16 @@
 import { type Calls, groupCalls, OPEN, pairCalls } from '../history/calls.ts';
-import { Events, NONE } from '../history/events.ts';
+import { Events, NONE, OK, type Ref } from '../history/events.ts';
 import type { History, Value } from '../history/op.ts';
 import type { Model } from '../model/model.ts';
 import { isModelName, type ModelName, modelNames, models } from '../model/models.ts';
 import { Transitions } from '../model/transitions.ts';
 import { type Anomaly, type Section, unknown, type Valid, worst } from '../verdict.ts';
-import { type FailedCas, operationOf } from './operations.ts';
-import { type Problem, Search, type SearchBounds } from './search.ts';
+import { type Call, describeCall, describeState, searchCalls, shrink } from './explain.ts';
+import { type FailedCas, failedAs, operationOf } from './operations.ts';
+import { RegisterReader } from './register-calls.ts';
+import { RegisterProblems } from './register-problems.ts';
+import { type Prefix, Search, type SearchBounds, type SearchResult } from './search.ts';
+import { CAS, READ, type RegisterCalls, WRITE, type ZoneConflict, Zones } from './zones.ts';
 
 export interface LinearOptions {
   /** One of ours by name, or your own. */
@@ -30,14 +34,24 @@ export interface LinearOptions {
 
 const TIME_MAX_MS = 60_000;
 const CONFIGURATIONS_MAX = 1_000_000;
+/** Bound on the time for making a violation small, beyond that of finding it. */
+const SHRINK_MAX_MS = 2_000;
+/** Anomalies that are shrunk and explained; more keys than that are only named. */
+const EXPLAINED_MAX = 8;
 
-/** What became of one key. */
+/** How a key was decided: by the zones of its values, or by the general search. */
+type Path = 'zones' | 'search';
+
 interface KeyVerdict {
+  readonly key: Ref;
   readonly valid: Valid;
-  readonly path: 'zones' | 'search';
+  readonly path: Path;
+  readonly operations: number;
   readonly reason?: string;
   readonly anomaly?: Anomaly;
-  readonly frontier?: { readonly [name: string]: Value };
+  readonly frontier?: Value;
+  /** Indices of invocations, in the order of a linearization. */
+  readonly order?: readonly number[];
 }
 
 /**
@@ -48,51 +62,218 @@ interface KeyVerdict {
  * nobody invoked.
  */
 export function checkLinear(history: History | Events, options: LinearOptions): Section {
-  const events = history instanceof Events ? history : Events.of(history);
-  const model = modelOf(options.model);
-  const calls = pairCalls(events);
-  if (calls.length === 0) return unknown('the history holds no operation of a client', { operations: 0 });
-  const groups = groupCalls(calls, events.key);
-  const start = options.now?.() ?? 0;
-  const deadline = start + (options.timeMaxMs ?? TIME_MAX_MS);
-  const bounds: SearchBounds = {
-    configurationsMax: options.configurationsMax ?? CONFIGURATIONS_MAX,
-    expired: () => options.now !== undefined && options.now() > deadline,
-  };
-  const transitions = new Transitions(model);
-  const initial = transitions.state(model.init(options.initial));
-  const verdicts: KeyVerdict[] = [];
-  let completed = 0;
-  for (let i = 0; i < calls.length; i++) if (calls.complete[i] !== OPEN) completed++;
-  for (const [at, key] of groups.keys.entries()) {
-    const own = groups.order.subarray(groups.offsets[at], groups.offsets[at + 1]);
-    verdicts.push(searchKey(events, calls, own, key, transitions, initial, bounds, options));
-  }
-  const valid = worst(verdicts.map((one) => one.valid));
-  const anomalies = verdicts.flatMap((one) => (one.anomaly === undefined ? [] : [one.anomaly]));
-  const undecided = verdicts.filter((one) => one.valid === 'unknown');
-  const keys = groups.keys.length;
-  const counts = { operations: calls.length, completed, unknownOutcomes: calls.length - completed, keys };
-  const share = (path: KeyVerdict['path']): number => verdicts.filter((one) => one.path === path).length;
-  return {
-    valid,
-    summary: summaryOf(valid, calls.length, keys, anomalies.length, undecided.length),
-    ...(valid === 'unknown' ? { reason: undecided[0]?.reason ?? 'nothing was decided' } : {}),
-    anomalies,
-    counts,
-    details: {
-      model: model.name,
-      paths: { zones: share('zones'), search: share('search') },
-      ...(undecided.length === 0 ? {} : { undecided: undecided.slice(0, 10).map((one) => one.frontier ?? {}) }),
-    },
-  };
+  const check = new LinearCheck(history instanceof Events ? history : Events.of(history), options);
+  return check.section();
 }
 
-function summaryOf(valid: Valid, operations: number, keys: number, broken: number, undecided: number): string {
-  const looked = `${operations} operations on ${keys} ${keys === 1 ? 'key' : 'keys'}`;
-  if (valid === true) return `linearizable: ${looked}`;
-  if (valid === false) return `not linearizable: ${broken} of ${keys} keys; ${looked}`;
-  return `not decided: ${undecided} of ${keys} keys; ${looked}`;
+class LinearCheck {
+  readonly #events: Events;
+  readonly #options: LinearOptions;
+  readonly #model: Model<unknown>;
+  readonly #initial: unknown;
+  readonly #calls: Calls;
+  readonly #transitions: Transitions<unknown>;
+  readonly #zones = new Zones();
+  readonly #reader: RegisterReader | undefined;
+  readonly #problems: RegisterProblems;
+  readonly #bounds: SearchBounds;
+  #explained = 0;
+
+  constructor(events: Events, options: LinearOptions) {
+    this.#events = events;
+    this.#options = options;
+    this.#model = modelOf(options.model);
+    this.#initial = this.#model.init(options.initial);
+    this.#calls = pairCalls(events);
+    this.#transitions = new Transitions(this.#model);
+    const initial = this.#transitions.state(this.#initial);
+    this.#problems = new RegisterProblems(events, this.#transitions, initial);
+    this.#reader = isRegister(this.#model)
+      ? new RegisterReader(events, this.#calls, this.#model, options.failedCas)
+      : undefined;
+    const { now } = options;
+    const deadline = (now?.() ?? 0) + (options.timeMaxMs ?? TIME_MAX_MS);
+    this.#bounds = {
+      configurationsMax: options.configurationsMax ?? CONFIGURATIONS_MAX,
+      expired: () => now !== undefined && now() > deadline,
+    };
+  }
+
+  section(): Section {
+    const { length, complete } = this.#calls;
+    if (length === 0) return unknown('the history holds no operation of a client', { operations: 0 });
+    let completed = 0;
+    for (let i = 0; i < length; i++) if (complete[i] !== OPEN) completed++;
+    const groups = groupCalls(this.#calls, this.#events.key);
+    const counts = { operations: length, completed, unknownOutcomes: length - completed, keys: groups.keys.length };
+    if (!this.#informed()) return unknown('nothing in the history tells anything of the state: no reads', counts);
+    const verdicts = groups.keys.map((key, at) =>
+      this.#key(key, groups.order.subarray(groups.offsets[at], groups.offsets[at + 1])),
+    );
+    return sectionOf(this.#events, this.#model, verdicts, counts);
+  }
+
+  /** Whether any call's answer says something of the state, so that a verdict rests on something. */
+  #informed(): boolean {
+    const { f, names } = this.#events;
+    const { length, invoke, complete, outcome } = this.#calls;
+    const blind = Uint8Array.from(names, (name) => (this.#model.blind?.includes(name) ? 1 : 0));
+    for (let i = 0; i < length; i++) {
+      if (complete[i] === OPEN || blind[f[invoke[i]!]!] === 1) continue;
+      if (outcome[i] === OK || failedAs(this.#events, this.#model, invoke[i]!, complete[i]!, this.#options.failedCas)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #key(key: Ref, own: Int32Array): KeyVerdict {
+    const register = this.#reader?.of(own, this.#initialRef());
+    return register === undefined ? this.#general(key, own) : this.#register(key, own, register);
+  }
+
+  #initialRef(): Ref {
+    return this.#events.ref(this.#options.initial ?? null);
+  }
+
+  #register(key: Ref, own: Int32Array, register: RegisterCalls): KeyVerdict {
+    const operations = own.length;
+    const zones = this.#zones.check(register);
+    if (zones !== undefined) {
+      const { conflict } = zones;
+      if (conflict !== undefined) {
+        const calls = this.#conflicting(own, register, conflict);
+        return { key, valid: false, path: 'zones', operations, anomaly: this.#anomaly(key, calls, conflict.reason) };
+      }
+      if (this.#options.certificate !== true) return { key, valid: true, path: 'zones', operations };
+      const order = this.#zones.order(register).map((i) => register.invoke[i]!);
+      return { key, valid: true, path: 'zones', operations, order };
+    }
+    const { problem, names } = this.#problems.of(register);
+    const result = new Search(problem, this.#bounds, this.#options.certificate === true).run();
+    return this.#searched(key, own, result, (call) => register.invoke[names[call]!]!);
+  }
+
+  #general(key: Ref, own: Int32Array): KeyVerdict {
+    const calls = this.#callsOf(own);
+    const initial = this.#transitions.state(this.#initial);
+    const wantOrder = this.#options.certificate === true;
+    const result = searchCalls(this.#transitions, initial, calls, this.#bounds, wantOrder);
+    return this.#searched(key, own, result, (call) => calls[call]!.invoke);
+  }
+
+  #searched(key: Ref, own: Int32Array, result: SearchResult, nameOf: (call: number) => number): KeyVerdict {
+    const operations = own.length;
+    if (result.valid === true) {
+      const order = result.order?.map(nameOf);
+      return { key, valid: true, path: 'search', operations, ...(order === undefined ? {} : { order }) };
+    }
+    if (result.valid === 'unknown') {
+      const { reason, verifiedTo, configurations, prefixes } = result;
+      const describe = ({ state, ahead, pending }: Prefix): Value => ({
+        state: describeState(this.#model, this.#transitions.states[state]),
+        ahead: ahead.map(nameOf),
+        pending: pending.map(nameOf),
+      });
+      const frontier = {
+        ...(key === NONE ? {} : { key: this.#events.value(key) }),
+        reason,
+        verifiedTo,
+        configurations,
+        prefixes: prefixes.map(describe),
+      };
+      return { key, valid: 'unknown', path: 'search', operations, reason, frontier };
+    }
+    // Only what was invoked before the completion that nothing reaches can matter.
+    const at = nameOf(result.call);
+    const end = this.#calls.complete[own.find((call) => this.#calls.invoke[call] === at)!]!;
+    const before = own.filter((call) => this.#calls.invoke[call]! < end);
+    return {
+      key,
+      valid: false,
+      path: 'search',
+      operations,
+      anomaly: this.#anomaly(key, this.#callsOf(before), 'search'),
+    };
+  }
+
+  #callsOf(own: Iterable<number>): Call[] {
+    const calls: Call[] = [];
+    for (const call of own) {
+      const operation = operationOf(this.#events, this.#calls, call, this.#model, this.#options.failedCas);
+      if (operation === undefined) continue;
+      calls.push({ operation, invoke: this.#calls.invoke[call]!, complete: this.#calls.complete[call]! });
+    }
+    return calls;
+  }
+
+  /** The calls of a conflict, the writes of what they observed, and what proves that those of unknown outcome happened. */
+  #conflicting(own: Int32Array, register: RegisterCalls, conflict: ZoneConflict): Call[] {
+    const picked = new Set(conflict.calls.filter((i) => i >= 0));
+    const { kind, first, second, complete, length } = register;
+    const writer = new Map<Ref, number>();
+    const observer = new Map<Ref, number>();
+    for (let i = 0; i < length; i++) {
+      if (kind[i] === WRITE) writer.set(first[i]!, i);
+      else if (kind[i] === CAS) writer.set(second[i]!, i);
+      if (kind[i] !== READ && kind[i] !== CAS) continue;
+      const known = observer.get(first[i]!);
+      if (known === undefined || complete[known] === OPEN) observer.set(first[i]!, i);
+    }
+    for (const i of picked) {
+      if (kind[i] === READ || kind[i] === CAS) {
+        const source = writer.get(first[i]!);
+        if (source !== undefined) picked.add(source);
+      }
+      if (kind[i] !== READ && complete[i] === OPEN) {
+        const proof = observer.get(kind[i] === CAS ? second[i]! : first[i]!);
+        if (proof !== undefined) picked.add(proof);
+      }
+    }
+    return this.#callsOf([...picked].sort((a, b) => a - b).map((i) => own[i]!));
+  }
+
+  #anomaly(key: Ref, calls: readonly Call[], conflict: string): Anomaly {
+    const where = key === NONE ? {} : { key: this.#events.value(key) };
+    if (++this.#explained > EXPLAINED_MAX) {
+      return {
+        kind: 'nonlinearizable',
+        message: `not linearizable; not shrunk, as ${EXPLAINED_MAX} others were`,
+        ...where,
+        ops: [],
+        evidence: { conflict },
+      };
+    }
+    const { now } = this.#options;
+    const until = (now?.() ?? 0) + SHRINK_MAX_MS;
+    const {
+      calls: kept,
+      minimal,
+      prefixes,
+    } = shrink(this.#model, this.#initial, calls, () => now !== undefined && now() > until);
+    const words = kept.slice(0, 6).map((call) => describeCall(call.operation));
+    return {
+      kind: 'nonlinearizable',
+      message: `no order of ${kept.length} operations explains their answers: ${words.join(', ')}${kept.length > 6 ? ' …' : ''}`,
+      ...where,
+      ops: kept.flatMap((call) => (call.complete === OPEN ? [call.invoke] : [call.invoke, call.complete])),
+      evidence: {
+        conflict,
+        minimal,
+        initial: this.#options.initial ?? null,
+        counterexample: kept.map(({ operation, invoke, complete }) => ({
+          op: invoke,
+          ...(complete === OPEN ? {} : { completion: complete }),
+          process: operation.process,
+          f: operation.f,
+          argument: operation.argument,
+          ...(operation.result === undefined ? {} : { result: operation.result }),
+          outcome: operation.outcome,
+        })),
+        prefixes,
+      },
+    };
+  }
 }
 
 function modelOf(model: LinearOptions['model']): Model<unknown> {
@@ -101,62 +282,55 @@ function modelOf(model: LinearOptions['model']): Model<unknown> {
   throw new RangeError(`no model has the name ${model}; there are ${modelNames.join(', ')}`);
 }
 
-function searchKey(
+function isRegister(model: Model<unknown>): boolean {
+  return model === models.register || model === models['cas-register'] || model === models.kv;
+}
+
+function sectionOf(
   events: Events,
-  calls: Calls,
-  own: Int32Array,
-  key: number,
-  transitions: Transitions<unknown>,
-  initial: number,
-  bounds: SearchBounds,
-  options: LinearOptions,
-): KeyVerdict {
-  const classes = new Int32Array(own.length);
-  const invoke = new Int32Array(own.length);
-  const complete = new Int32Array(own.length);
-  let length = 0;
-  for (const call of own) {
-    const operation = operationOf(events, calls, call, transitions.model, options.failedCas);
-    if (operation === undefined) continue;
-    classes[length] = transitions.classOf(operation);
-    invoke[length] = calls.invoke[call]!;
-    complete[length] = calls.complete[call]!;
-    length++;
-  }
-  const problem: Problem<unknown> = {
-    transitions,
-    initial,
-    classes: classes.subarray(0, length),
-    invoke: invoke.subarray(0, length),
-    complete: complete.subarray(0, length),
+  model: Model<unknown>,
+  verdicts: readonly KeyVerdict[],
+  counts: { readonly [name: string]: number },
+): Section {
+  const valid = worst(verdicts.map((one) => one.valid));
+  const anomalies = verdicts.flatMap((one) => one.anomaly ?? []);
+  const undecided = verdicts.filter((one) => one.valid === 'unknown');
+  const keys = verdicts.length;
+  const certified = verdicts.filter((one) => one.order !== undefined);
+  const looked = `${counts.operations} operations on ${keys} ${keys === 1 ? 'key' : 'keys'}`;
+  const summaries = {
+    true: `linearizable: ${looked}`,
+    false: `not linearizable: ${anomalies.length} of ${keys} keys; ${looked}`,
+    unknown: `not decided: ${undecided.length} of ${keys} keys; ${looked}`,
   };
-  const result = new Search(problem, bounds, options.certificate === true).run();
-  if (result.valid === true) return { valid: true, path: 'search' };
-  const describe = (state: number): string => {
-    const value = transitions.states[state];
-    return transitions.model.describe?.(value) ?? JSON.stringify(value);
-  };
-  const prefixes = result.prefixes.map(({ state, ahead, pending }) => ({
-    state: describe(state),
-    ahead: ahead.map((call) => invoke[call]!),
-    pending: pending.map((call) => invoke[call]!),
-  }));
-  if (result.valid === 'unknown') {
-    const { reason, verifiedTo, configurations } = result;
-    return { valid: 'unknown', path: 'search', reason, frontier: { reason, verifiedTo, configurations, prefixes } };
-  }
-  const at = invoke[result.call]!;
-  const end = complete[result.call]!;
-  const name = `${events.names[events.f[at]!]} ${JSON.stringify(events.valueAt(end))}`;
   return {
-    valid: false,
-    path: 'search',
-    anomaly: {
-      kind: 'nonlinearizable',
-      message: `no order of the operations explains ${name} by process ${events.process[at]}`,
-      ...(key === NONE ? {} : { key: events.value(key) }),
-      ops: [at, end],
-      evidence: { prefixes },
+    valid,
+    summary: summaries[`${valid}`],
+    ...(valid === 'unknown' ? { reason: undecided[0]?.reason ?? 'nothing was decided' } : {}),
+    anomalies,
+    counts,
+    details: {
+      model: model.name,
+      paths: pathsOf(verdicts),
+      ...(undecided.length === 0 ? {} : { undecided: undecided.slice(0, 10).map((one) => one.frontier ?? null) }),
+      ...(certified.length === 0
+        ? {}
+        : {
+            certificates: certified.map(({ key, order }) => ({
+              ...(key === NONE ? {} : { key: events.value(key) }),
+              order: order ?? [],
+            })),
+          }),
     },
   };
+}
+
+/** How many keys and operations each path decided. */
+function pathsOf(verdicts: readonly KeyVerdict[]): Value {
+  const paths: { [path in Path]?: { keys: number; operations: number } } = {};
+  for (const { path, operations } of verdicts) {
+    const { keys, operations: sum } = paths[path] ?? { keys: 0, operations: 0 };
+    paths[path] = { keys: keys + 1, operations: sum + operations };
+  }
+  return paths;
 }

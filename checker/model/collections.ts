@@ -27,6 +27,7 @@ function sorted(elements: Elements): Elements {
 export const set: Model<Elements> = {
   name: 'set',
   functions: ['add', 'remove', 'contains', 'read'],
+  blind: ['add', 'remove'],
   init: (initial) => sorted(listOf(initial)),
   step(state, { f, argument, result, outcome }) {
     if (f === 'add') return [sorted([...state, argument])];
@@ -44,6 +45,7 @@ export const set: Model<Elements> = {
 export const counter: Model<number> = {
   name: 'counter',
   functions: ['add', 'increment', 'decrement', 'read'],
+  blind: ['add', 'increment', 'decrement'],
   init: (initial) => (typeof initial === 'number' ? initial : 0),
   step(state, { f, argument, result, outcome }) {
     if (f === 'read') return outcome === 'unknown' || result === state ? [state] : [];
@@ -78,6 +80,7 @@ function emptied({ f, result, outcome }: { f: string; result: Value | undefined;
 export const fifoQueue: Model<Elements> = {
   name: 'fifo-queue',
   functions: ['enqueue', 'dequeue'],
+  blind: ['enqueue'],
   refusals: ['empty'],
   init: listOf,
   step(state, { f, argument, result, outcome }) {
@@ -91,6 +94,7 @@ export const fifoQueue: Model<Elements> = {
 export const unorderedQueue: Model<Elements> = {
   name: 'unordered-queue',
   functions: ['enqueue', 'dequeue'],
+  blind: ['enqueue'],
   refusals: ['empty'],
   init: (initial) => sortedBag(listOf(initial)),
   step(state, { f, argument, result, outcome }) {
@@ -113,6 +117,7 @@ function sortedBag(elements: Elements): Elements {
 export const stack: Model<Elements> = {
   name: 'stack',
   functions: ['push', 'pop'],
+  blind: ['push'],
   refusals: ['empty'],
   init: listOf,
   step(state, { f, argument, result, outcome }) {

@@ -11,6 +11,7 @@ import { pairOf } from './register.ts';
 export const keyValue: Model<Value> = {
   name: 'kv',
   functions: ['get', 'put', 'append', 'delete', 'cas', 'read', 'write'],
+  blind: ['put', 'write', 'append', 'delete'],
   refusals: ['cas-mismatch'],
   init: (initial) => initial ?? null,
   step(state, operation) {

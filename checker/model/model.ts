@@ -43,6 +43,8 @@ export interface Model<State> {
   readonly refusals?: readonly string[];
   /** The functions that it knows; a history with any other cannot be judged. Default: any. */
   readonly functions?: readonly string[];
+  /** Functions whose answers say nothing of the state; a history of only these proves nothing. */
+  readonly blind?: readonly string[];
   /** Whether `step` looks at `process`. */
   readonly ownerAware?: boolean;
   /** The independent object that the operation is on, where the model has several. */

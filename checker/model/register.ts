@@ -14,6 +14,7 @@ function register(name: string, functions: readonly string[]): Model<Value> {
   return {
     name,
     functions,
+    blind: ['write'],
     refusals: ['cas-mismatch'],
     init: (initial) => initial ?? null,
     step(state, operation) {

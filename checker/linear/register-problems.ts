@@ -1,0 +1,94 @@
+import { OPEN } from '../history/calls.ts';
+import type { Events, Ref } from '../history/events.ts';
+import type { Operation } from '../model/model.ts';
+import type { Transitions } from '../model/transitions.ts';
+import type { Problem } from './search.ts';
+import { CAS, MISMATCH, NOTHING, READ, type RegisterCalls, WRITE } from './zones.ts';
+
+const NEAR = 1 << 10;
+
+/**
+ * Makes problems for the search from the calls on registers. Values that nobody reads or compares with are all
+ * alike, and get one name; without failed compares, a call of unknown outcome that writes one may be left out.
+ * All keys share one table of transitions.
+ */
+export class RegisterProblems {
+  readonly transitions: Transitions<unknown>;
+  readonly #events: Events;
+  readonly #initial: number;
+  /** Classes by kind and values, where the values are small. */
+  readonly #near = new Map<number, number>();
+
+  constructor(events: Events, transitions: Transitions<unknown>, initial: number) {
+    this.#events = events;
+    this.#initial = initial;
+    this.transitions = transitions;
+  }
+
+  /** The problem, and for each of its calls the number of the register's call. */
+  of(calls: RegisterCalls): { readonly problem: Problem<unknown>; readonly names: Int32Array } {
+    const { length, kind, first, second, invoke, complete } = calls;
+    const named = new Set<Ref>();
+    let mismatches = false;
+    for (let i = 0; i < length; i++) {
+      const k = kind[i]!;
+      if (k === READ || k === CAS || k === MISMATCH) named.add(first[i]!);
+      if (k === MISMATCH) mismatches = true;
+    }
+    let junk: Ref | undefined;
+    const classes = new Int32Array(length);
+    const names = new Int32Array(length);
+    let kept = 0;
+    for (let i = 0; i < length; i++) {
+      const k = kind[i]!;
+      if (k === NOTHING) continue;
+      let one = first[i]!;
+      let two = second[i]!;
+      if (k === WRITE && !named.has(one)) {
+        if (complete[i] === OPEN && !mismatches) continue;
+        junk ??= one;
+        one = junk;
+      } else if (k === CAS && !named.has(two)) {
+        if (complete[i] === OPEN && !mismatches) continue;
+        junk ??= two;
+        two = junk;
+      }
+      classes[kept] = this.#classOf(k, one, two, complete[i] === OPEN);
+      names[kept] = i;
+      kept++;
+    }
+    const mine = names.subarray(0, kept);
+    return {
+      problem: {
+        transitions: this.transitions,
+        initial: this.#initial,
+        classes: classes.subarray(0, kept),
+        invoke: mine.map((i) => invoke[i]!),
+        complete: mine.map((i) => complete[i]!),
+      },
+      names: mine,
+    };
+  }
+
+  #classOf(kind: number, first: Ref, second: Ref, unknown: boolean): number {
+    const two = kind === CAS ? second : 0;
+    if (first < -NEAR || first >= NEAR || two < -NEAR || two >= NEAR) {
+      return this.transitions.classOf(this.#operation(kind, first, two, unknown));
+    }
+    const at = (((first + NEAR) * 2 * NEAR + two + NEAR) * 4 + kind) * 2 + Number(unknown);
+    let found = this.#near.get(at);
+    if (found === undefined) {
+      found = this.transitions.classOf(this.#operation(kind, first, two, unknown));
+      this.#near.set(at, found);
+    }
+    return found;
+  }
+
+  #operation(kind: number, first: Ref, second: Ref, unknown: boolean): Operation {
+    const outcome = kind === MISMATCH ? 'refused' : unknown ? 'unknown' : 'ok';
+    const value = this.#events.value(first);
+    if (kind === READ) return { f: 'read', argument: null, result: value, outcome, process: 0 };
+    if (kind === WRITE) return { f: 'write', argument: value, result: null, outcome, process: 0 };
+    return { f: 'cas', argument: [value, this.#events.value(second)], result: null, outcome, process: 0 };
+  }
+}
