@@ -1,0 +1,177 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa, type Options } from 'execa';
+import t from 'tap';
+import { exitCodes } from './exit.ts';
+
+const main = join(import.meta.dirname, 'main.js');
+
+/** tap adds itself to children through NODE_OPTIONS. */
+const clean = { NODE_OPTIONS: '', NO_COLOR: '', SPLITBRAIN_DEBUG: '' };
+
+async function splitbrain(words: readonly string[], options: Options = {}) {
+  const { exitCode, stdout, stderr } = await execa('node', [main, ...words], {
+    reject: false,
+    env: clean,
+    timeout: 60_000,
+    ...options,
+  });
+  return { exitCode, stdout: String(stdout), stderr: String(stderr) };
+}
+
+/** A short run against memory; gives its folder. */
+async function shortRun(results: string): Promise<string> {
+  const words = ['test', '--target', 'memory', '--time-limit', '1', '--seed', '7', '--json', '--results', results];
+  const { stdout } = await splitbrain(words);
+  return (JSON.parse(stdout) as { folder: string }).folder;
+}
+
+t.test('a mistake gets one clear line and exit code 254', async (t) => {
+  const results = t.testdir();
+  const table: readonly (readonly [readonly string[], RegExp])[] = [
+    [[], /say what to do/],
+    [['frobnicate'], /Unknown argument: frobnicate/],
+    [['test', '--bogus', '1'], /Unknown argument: bogus/],
+    [['test', 'extra'], /Unknown argument: extra/],
+    [['test', '--nodes', 'five'], /--nodes five: must be a whole number from 1 to/],
+    [['test', '--nodes', '0'], /--nodes 0: /],
+    [['test', '--nodes'], /Not enough arguments following: nodes/],
+    [['test', '--seed', '1e3'], /--seed 1e3: /],
+    [['test', '--seed', '1', '--seed', '2'], /--seed was given 2 times/],
+    [['test', '--time-limit', '5y'], /--time-limit 5y: must be a time/],
+    [['test', '--rate', '-1'], /--rate -1: /],
+    [['test', '--concurrency', '3m'], /--concurrency 3m: /],
+    [['test', '--workload', 'nope'], /--workload nope: there is no such workload; known: register/],
+    [['test', '--nemesis', 'kill,rain'], /--nemesis rain: there is no such nemesis; known: partition/],
+    [['test', '--target', 'nope'], /--target nope: there is no such target; known: kvstore/],
+    [['test', '--target', 'memory', '--nemesis', 'kill'], /memory has nothing to break/],
+    [['check', 'nowhere'], /no run "nowhere"/],
+    [['check', 'nowhere', '--model', 'nope'], /--model nope: there is no such model; known: register/],
+    [['report', 'nowhere'], /no run "nowhere"/],
+  ];
+  for (const [words, line] of table) {
+    const { exitCode, stdout, stderr } = await splitbrain(words, { cwd: results });
+    const name = words.join(' ') || 'nothing at all';
+    t.equal(exitCode, exitCodes.usage, name);
+    t.match(stderr, line, name);
+    t.equal(stderr.split('\n').length, 1, `${name}: one line`);
+    t.equal(stdout, '', name);
+  }
+  t.notOk(existsSync(join(results, 'results')), 'nothing was written');
+});
+
+t.test('a history with a broken line names the file and the line', async (t) => {
+  const dir = t.testdir({
+    'broken.ndjson':
+      '{"process":0,"type":"invoke","f":"read"}\n{"process":0,"type":\n{"process":0,"type":"ok","f":"read"}\n',
+    'cut.ndjson':
+      '{"process":0,"type":"invoke","f":"write","value":1}\n{"process":0,"type":"ok","f":"write","value":1}\n{"proc',
+  });
+  const broken = await splitbrain(['check', 'broken.ndjson'], { cwd: dir });
+  t.equal(broken.exitCode, exitCodes.usage);
+  t.match(broken.stderr, /^splitbrain: broken\.ndjson: line 2: /);
+  t.equal(broken.stderr.split('\n').length, 1);
+  const cut = await splitbrain(['check', 'cut.ndjson'], { cwd: dir });
+  t.match(cut.stderr, /cut\.ndjson: .*last line/, 'a cut last line is dropped with a warning');
+  t.equal(cut.exitCode, exitCodes.valid);
+  const standardInput = await splitbrain(['check', '-'], { cwd: dir, inputFile: join(dir, 'broken.ndjson') });
+  t.match(standardInput.stderr, /^splitbrain: -: line 2: /, 'also from standard input');
+});
+
+t.test('a run is judged, written down, and judged again from its folder', async (t) => {
+  const results = t.testdir();
+  const words = ['test', '--target', 'memory', '--time-limit', '1', '--seed', '7', '--results', results];
+  const { exitCode, stdout, stderr } = await splitbrain(words);
+  t.equal(exitCode, exitCodes.valid);
+  t.match(stdout, /^valid {2}register on 5 nodes of memory, seed 7\n/);
+  t.match(stdout, /\n {2}linear +valid +linearizable: /);
+  t.match(stdout, /again +node .*main\.js test --target memory --time-limit 1 --seed 7/);
+  t.match(stderr, /operations/, 'progress goes to standard error');
+  t.notMatch(stdout + stderr, '\u001b[', 'no colours where there is no terminal');
+  const report = /report +(.*)/.exec(stdout)?.[1] ?? '';
+  t.match(readFileSync(report, 'utf8'), /^<!doctype html>/i);
+
+  const latest = join(results, 'latest');
+  t.match(JSON.parse(readFileSync(join(latest, 'test.json'), 'utf8')), {
+    name: 'register',
+    seed: 7,
+    world: 'real',
+    workload: 'register',
+    options: { target: 'memory', workload: 'register', nodes: 5, concurrency: 10, rate: 300, seed: 7 },
+    versions: { node: process.versions.node, splitbrain: /^\d/ },
+  });
+  const first = JSON.parse(readFileSync(join(latest, 'results.json'), 'utf8')) as unknown;
+  const again = await splitbrain(['check', 'register', '--results', results, '--json']);
+  t.equal(again.exitCode, exitCodes.valid);
+  t.match(JSON.parse(again.stdout), first as object, 'with the same answer');
+});
+
+t.test('the verdict decides the exit code', async (t) => {
+  const folder = await shortRun(t.testdir());
+  const history = join(folder, 'history.ndjson');
+  const lines = readFileSync(history, 'utf8').trimEnd().split('\n');
+  const reads = lines.map((line) => JSON.parse(line)).filter(({ type, f }) => type === 'ok' && f === 'read');
+  const stale = reads.at(-1);
+  const changed = lines.map((line) =>
+    JSON.parse(line).index === stale.index ? JSON.stringify({ ...stale, value: 999_999 }) : line,
+  );
+  writeFileSync(history, `${changed.join('\n')}\n`);
+  const invalid = await splitbrain(['check', folder]);
+  t.equal(invalid.exitCode, exitCodes.invalid, 'a value that nobody wrote');
+  t.match(invalid.stdout, /^INVALID.*nonlinearizable: /s);
+
+  writeFileSync(history, '');
+  const unknown = await splitbrain(['check', folder]);
+  t.equal(unknown.exitCode, exitCodes.unknown, 'nothing was read');
+
+  writeFileSync(history, `${lines.slice(0, 3).join('\n')}\n{broken\n${lines[3]}\n`);
+  const broken = await splitbrain(['check', folder]);
+  t.equal(broken.exitCode, exitCodes.usage);
+  t.match(broken.stderr, /history\.ndjson:4: not JSON/);
+});
+
+t.test('killed in the middle, what was recorded is there and can be checked', async (t) => {
+  const results = t.testdir();
+  const words = ['test', '--target', 'memory', '--time-limit', '60', '--results', results];
+  const child = execa('node', [main, ...words], { reject: false, env: clean });
+  const history = join(results, 'latest', 'history.ndjson');
+  const linesSoFar = () => (existsSync(history) ? readFileSync(history, 'utf8').split('\n').length : 0);
+  while (linesSoFar() < 300) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill('SIGKILL');
+  await child;
+  const { exitCode, stdout } = await splitbrain(['check', 'latest', '--results', results]);
+  t.match(stdout, /linear +valid/);
+  t.equal(exitCode, exitCodes.unknown, 'but nobody saw whether it would have come together again');
+  t.match(stdout, /liveness +unknown/);
+});
+
+t.test('Ctrl-C ends the operations, and what was recorded is checked', async (t) => {
+  const results = t.testdir();
+  const words = ['test', '--target', 'memory', '--time-limit', '60', '--results', results];
+  const child = execa('node', [main, ...words], { reject: false, env: clean, timeout: 30_000 });
+  const history = join(results, 'latest', 'history.ndjson');
+  while (!existsSync(history) || readFileSync(history).length < 10_000) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  child.kill('SIGINT');
+  const { exitCode, stdout, stderr } = await child;
+  t.match(stderr, /interrupted: healing/);
+  t.equal(exitCode, exitCodes.unknown);
+  t.match(stdout, /linear +valid/);
+  t.match(stdout, /liveness +unknown/);
+});
+
+t.test('a full disk is one line and exit code 255', async (t) => {
+  const results = t.testdir();
+  mkdirSync(join(results, 'small'));
+  const script = `mount -t tmpfs -o size=64k none ${results}/small && exec node ${main} test --target memory --time-limit 20 --results ${results}/small`;
+  const inside = ['-rm', 'sh', '-c', script];
+  const { exitCode, stderr } = await execa('unshare', inside, { reject: false, env: clean });
+  if (/unshare: |mount: /.test(String(stderr))) return t.comment(`skipped: ${String(stderr)}`);
+  t.equal(exitCode, exitCodes.failed);
+  const told = String(stderr)
+    .split('\n')
+    .filter((line) => line.startsWith('splitbrain: '));
+  t.match(told, [/^splitbrain: no space left on the device: /]);
+  t.notMatch(String(stderr), / {4}at /, 'no stack trace');
+});
