@@ -1,5 +1,3 @@
-import { Column } from './column.ts';
-
 /** Kinds of edges, as bits, so that a search can be told which ones it may use. */
 export const WW = 1;
 export const WR = 2;
@@ -26,14 +24,16 @@ export interface Graph {
   readonly kind: Uint8Array;
 }
 
+/** Edges are kept in pieces of this many: no copies as they grow, and none of them all but empty. */
+const PIECE = 1 << 16;
+
 /** Collects edges. Vertices 0 to `transactions - 1` are transactions; junctions come after them. */
 export class GraphBuilder {
   size: number;
-  /** All kinds of edges so far. */
-  kinds = 0;
-  readonly #from = new Column(4096);
-  readonly #to = new Column(4096);
-  readonly #kind = new Column(4096);
+  edges = 0;
+  readonly #from: Int32Array[] = [];
+  readonly #to: Int32Array[] = [];
+  readonly #kind: Uint8Array[] = [];
 
   constructor(transactions: number) {
     this.size = transactions;
@@ -46,30 +46,43 @@ export class GraphBuilder {
   /** Adds an edge; a transaction never depends on itself. */
   edge(from: number, to: number, kind: number): void {
     if (from === to) return;
-    this.#from.push(from);
-    this.#to.push(to);
-    this.#kind.push(kind);
-    this.kinds |= kind;
-  }
-
-  get edges(): number {
-    return this.#from.length;
+    const [piece, at] = [this.edges >>> 16, this.edges & (PIECE - 1)];
+    if (at === 0) {
+      this.#from.push(new Int32Array(PIECE));
+      this.#to.push(new Int32Array(PIECE));
+      this.#kind.push(new Uint8Array(PIECE));
+    }
+    this.#from[piece]![at] = from;
+    this.#to[piece]![at] = to;
+    this.#kind[piece]![at] = kind;
+    this.edges++;
   }
 
   build(): Graph {
-    const [from, to, kinds, count] = [this.#from.data, this.#to.data, this.#kind.data, this.#from.length];
     const start = new Int32Array(this.size + 1);
-    for (let e = 0; e < count; e++) start[from[e]! + 1]!++;
+    this.#each((from) => {
+      start[from + 1]!++;
+    });
     for (let v = 0; v < this.size; v++) start[v + 1]! += start[v]!;
-    const next = start.slice(0, this.size);
-    const target = new Int32Array(count);
-    const kind = new Uint8Array(count);
-    for (let e = 0; e < count; e++) {
-      const at = next[from[e]!]!++;
-      target[at] = to[e]!;
-      kind[at] = kinds[e]!;
-    }
+    const target = new Int32Array(this.edges);
+    const kind = new Uint8Array(this.edges);
+    // `start` moves on as rows are filled: at the end each entry is where the next row begins.
+    this.#each((from, to, label) => {
+      const at = start[from]!++;
+      target[at] = to;
+      kind[at] = label;
+    });
+    start.copyWithin(1, 0, this.size);
+    start[0] = 0;
     return { size: this.size, start, target, kind };
+  }
+
+  #each(visit: (from: number, to: number, kind: number) => void): void {
+    for (let piece = 0, left = this.edges; left > 0; piece++, left -= PIECE) {
+      const [from, to, kind] = [this.#from[piece]!, this.#to[piece]!, this.#kind[piece]!];
+      const count = Math.min(left, PIECE);
+      for (let at = 0; at < count; at++) visit(from[at]!, to[at]!, kind[at]!);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { canonical, type Events } from '../history/events.ts';
 import type { History, Op, Value } from '../history/op.ts';
-import { Column } from './column.ts';
+import { ByteColumn, Column } from './column.ts';
 
 export const READ = 0;
 export const WRITE = 1;
@@ -55,25 +55,25 @@ function text(value: Value): string {
  */
 export class Transactions {
   count = 0;
-  readonly status = new Column();
-  readonly process = new Column();
+  readonly status: ByteColumn;
+  readonly process: Column;
   /** Positions in the history; `NONE` when it holds no such event. */
-  readonly invoked = new Column();
-  readonly completed = new Column();
-  readonly first = new Column();
+  readonly invoked: Column;
+  readonly completed: Column;
+  readonly first: Column;
 
-  readonly kind = new Column();
-  readonly key = new Column();
+  readonly kind: ByteColumn;
+  readonly key: Column;
   /** Of a write, and of a read of a register: what was written, or read. `NONE` for a read of a list. */
-  readonly version = new Column();
+  readonly version: Column;
   /** Of a read of a list: what was read. */
   readonly lists: (readonly Value[] | undefined)[] = [];
   /** The operation before it on the same key in the same transaction. */
-  readonly previous = new Column();
+  readonly previous: Column;
 
-  readonly versionKey = new Column();
-  readonly #versionValue = new Column();
-  #slots: Int32Array = new Int32Array(1 << 12);
+  readonly versionKey: Column;
+  readonly #versionValue: Column;
+  #slots: Int32Array;
 
   readonly #keys = new Interner();
   readonly #values = new Interner();
@@ -83,6 +83,22 @@ export class Transactions {
   events = 0;
   /** How many of them are invocations or completions of clients. */
   clientEvents = 0;
+
+  /** The arguments are guesses, which only save copies. */
+  constructor(transactions: number, operations: number) {
+    this.status = new ByteColumn(transactions);
+    this.process = new Column(transactions);
+    this.invoked = new Column(transactions);
+    this.completed = new Column(transactions);
+    this.first = new Column(transactions + 1);
+    this.kind = new ByteColumn(operations);
+    this.key = new Column(operations);
+    this.version = new Column(operations);
+    this.previous = new Column(operations);
+    this.versionKey = new Column(operations >> 1);
+    this.#versionValue = new Column(operations >> 1);
+    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(operations + 1024)));
+  }
 
   get keys(): number {
     return this.#keys.size;
@@ -129,7 +145,7 @@ export class Transactions {
   }
 
   #rehash(): Int32Array {
-    const slots = new Int32Array(this.#slots.length * 4);
+    const slots = new Int32Array(this.#slots.length * 2);
     const mask = slots.length - 1;
     for (let version = 0; version < this.versions; version++) {
       let at = hash(this.versionKey.data[version]!, this.#versionValue.data[version]!) & mask;
@@ -156,11 +172,12 @@ export class Transactions {
 
   read(key: number, version: number, list: readonly Value[] | undefined): void {
     this.#operation(READ, key, version);
-    if (list !== undefined) this.lists[this.kind.length - 1] = list;
+    this.lists.push(list);
   }
 
   write(key: number, version: number): void {
     this.#operation(WRITE, key, version);
+    this.lists.push(undefined);
   }
 
   #operation(kind: number, key: number, version: number): void {
@@ -203,7 +220,7 @@ export function readTransactions(
   history: History | Events,
   add: (table: Transactions, op: Op, value: readonly Value[]) => void,
 ): Transactions {
-  const table = new Transactions();
+  const table = new Transactions(...sizes(history));
   const open = new Map<number, Open[]>();
   table.events = history.length;
   for (let at = 0; at < history.length; at++) {
@@ -229,6 +246,18 @@ export function readTransactions(
   }
   table.end();
   return table;
+}
+
+/** How many transactions and operations a history has, or may have. */
+function sizes(history: History | Events): [transactions: number, operations: number] {
+  if (!Array.isArray(history)) return [history.length >> 1, history.length];
+  let [transactions, operations] = [0, 0];
+  for (const { type, value } of history as History) {
+    if (type === 'invoke') continue;
+    transactions++;
+    if (Array.isArray(value)) operations += value.length;
+  }
+  return [transactions, operations];
 }
 
 function operations(value: Value | undefined, op: Op, at: number): readonly Value[] {
