@@ -94,11 +94,20 @@ class Classifier {
   }
 
   run(): Cycles {
-    let kinds = 0;
-    for (const kind of this.#graph.kind) kinds |= kind;
-    this.#variant('', 0, kinds);
-    if (kinds & PROCESS) this.#variant('-process', PROCESS, kinds);
-    if (kinds & REALTIME) this.#variant('-realtime', REALTIME | REALTIME_LINK, kinds);
+    let present = 0;
+    for (const kind of this.#graph.kind) present |= kind;
+    const variants: [suffix: string, extra: number][] = [['', 0]];
+    if (present & PROCESS) variants.push(['-process', PROCESS]);
+    if (present & REALTIME) variants.push(['-realtime', REALTIME | REALTIME_LINK]);
+    // The widest graph comes first: when it has no cycle the narrower ones have none.
+    const widest = variants.at(-1)![1];
+    const mayFlow = components(this.#graph, WW | WR | widest).count < this.#graph.size;
+    for (const [suffix, extra] of variants) {
+      if (mayFlow) this.#flow(suffix, extra);
+      for (const anti of [RW, RW | RWP]) {
+        if (present & anti && (anti === RW || present & RWP)) this.#overtaken(suffix, extra, anti);
+      }
+    }
     // A wider kind may have been found before one that implies it, while that one was undecided.
     const implied = (cycle: Cycle): boolean =>
       this.#cycles.some((other) => other.kind !== cycle.kind && impliedAnomalies(other.kind).has(cycle.kind));
@@ -108,41 +117,65 @@ class Classifier {
     };
   }
 
-  #variant(suffix: string, extra: number, present: number): void {
+  /** Cycles without anti-dependencies. */
+  #flow(suffix: string, extra: number): void {
     const open = (kind: string): boolean => !this.#covered.has(kind + suffix);
+    if (!open('G0') && !open('G1c')) return;
+    const flow = components(this.#graph, WW | WR | extra);
+    if (flow.count === this.#graph.size) return;
+    const writes = components(this.#graph, WW | extra);
+    if (writes.count < this.#graph.size && open('G0')) this.#add(this.#cycleIn(writes, WW | extra));
+    else if (open('G1c')) this.#add(this.#cycleIn(flow, WW | WR | extra));
+  }
+
+  /** Cycles with anti-dependencies of some kinds. */
+  #overtaken(suffix: string, extra: number, anti: number): void {
+    const item = anti === RW ? '-item' : '';
+    const [single, nonadjacent, any] = [
+      `G-single${item}${suffix}`,
+      `G-nonadjacent${item}${suffix}`,
+      `G2${item}${suffix}`,
+    ];
+    const open = (kind: string): boolean => !this.#covered.has(kind);
     const base = WW | WR | extra;
-    if (open('G0') || open('G1c')) {
-      const flow = components(this.#graph, base);
-      if (flow.count < this.#graph.size) {
-        const writes = components(this.#graph, WW | extra);
-        if (writes.count < this.#graph.size && open('G0')) this.#add(this.#cycleIn(writes, WW | extra));
-        else if (open('G1c')) this.#add(this.#cycleIn(flow, base));
+    // The shortest ones there can be are found in one pass, and settle all three.
+    if (open(single)) this.#add(this.#pair(base, anti));
+    if (!open(single) && !open(nonadjacent) && !open(any)) return;
+    const whole = base | anti | RW_LINK;
+    const all = components(this.#graph, whole);
+    if (!this.#hasEdge(this.#graph, all, anti)) return;
+    if (open(single) || open(nonadjacent)) this.#apart(single, nonadjacent, base, anti);
+    if (open(any)) this.#add(this.#throughIn(this.#graph, this.#search, all, whole, anti));
+  }
+
+  /** Two transactions, one of which overtook the other and yet comes before it. */
+  #pair(base: number, anti: number): Path | undefined {
+    const { size, start, target, kind } = this.#graph;
+    for (let u = 0; u < size; u++) {
+      for (let e = start[u]!; e < start[u + 1]!; e++) {
+        const v = target[e]!;
+        if ((kind[e]! & anti) === 0 || !this.#isTransaction(v)) continue;
+        if (base & REALTIME && this.#precedes(this.#vertices[v]!, this.#vertices[u]!)) {
+          return { vertices: [u, v], kinds: [kind[e]!, REALTIME] };
+        }
+        const back = this.#kindOf(v, u, base);
+        if (back !== 0) return { vertices: [u, v], kinds: [kind[e]!, back] };
       }
     }
-    for (const anti of [RW, RW | RWP]) {
-      if ((present & anti) === 0 || (anti & RWP && !(present & RWP))) continue;
-      const item = anti === RW ? '-item' : '';
-      const [single, nonadjacent, any] = [`G-single${item}`, `G-nonadjacent${item}`, `G2${item}`];
-      if (!open(single) && !open(nonadjacent) && !open(any)) continue;
-      const whole = base | anti | RW_LINK;
-      const all = components(this.#graph, whole);
-      if (!this.#hasEdge(this.#graph, all, anti)) continue;
-      if (open(single) || open(nonadjacent)) this.#apart(single, nonadjacent, suffix, base, anti);
-      if (open(any)) this.#add(this.#cycleThrough(all, whole, anti));
-    }
+    return undefined;
   }
 
   /** Cycles in which no two anti-dependencies are adjacent: with one of them, or with more. */
-  #apart(single: string, nonadjacent: string, suffix: string, base: number, anti: number): void {
+  #apart(single: string, nonadjacent: string, base: number, anti: number): void {
     const states = alternating(this.#graph, base, anti);
     const apart = components(states, 0xff);
     if (!this.#hasEdge(states, apart, anti)) return;
-    if (!this.#covered.has(single + suffix)) {
+    if (!this.#covered.has(single)) {
       const found = this.#single(apart, base, anti);
-      if (found === 'bound') this.#undecided.add(single + suffix);
+      if (found === 'bound') this.#undecided.add(single);
       else if (found) this.#add(found);
     }
-    if (!this.#covered.has(nonadjacent + suffix)) {
+    if (!this.#covered.has(nonadjacent)) {
       const walk = this.#throughIn(states, new Search(states), apart, 0xff, anti);
       if (walk) this.#add({ vertices: walk.vertices.map((state) => state >> 1), kinds: walk.kinds });
     }
@@ -162,9 +195,6 @@ class Classifier {
       for (let e = start[u]!; e < start[u + 1]!; e++) {
         const v = target[e]!;
         if ((kind[e]! & anti) === 0 || apart.of[2 * u] !== apart.of[2 * v + 1] || order[v]! < order[u]!) continue;
-        if (base & REALTIME && this.#isTransaction(v) && this.#precedes(this.#vertices[v]!, this.#vertices[u]!)) {
-          return { vertices: [u, v], kinds: [kind[e]!, REALTIME] };
-        }
         const list = readers.get(v);
         if (list) list.push(u);
         else readers.set(v, [u]);
@@ -228,10 +258,6 @@ class Classifier {
       if (cycle !== 'bound' && cycle && (!best || cycle.kinds.length < best.kinds.length)) best = cycle;
     }
     return best;
-  }
-
-  #cycleThrough(parts: Components, kinds: number, anti: number): Path | undefined {
-    return this.#throughIn(this.#graph, this.#search, parts, kinds, anti);
   }
 
   /** A short closed walk inside a component through an edge of some kinds. */
