@@ -5,8 +5,11 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import type { Effect, Link, NodeId } from '../../nemesis/world.ts';
 import { isFree } from './client-ports.ts';
+import { ClockControl } from './clock-control.ts';
 import { type Cluster, ClusterError, startCluster } from './cluster.ts';
 import type { ProcessRecord } from './exits.ts';
+import { LinkTable } from './links.ts';
+import { NodeProcess } from './node-process.ts';
 import { processStat } from './proc.ts';
 
 const main = fileURLToPath(new URL('test-node.js', import.meta.url));
@@ -130,6 +133,40 @@ t.test('a cluster of processes', async (t) => {
       t.same(readdirSync(join(folder, 'nodes', node)).sort(), ['audit.ndjson', 'exits.ndjson', 'node.log']);
     }
     t.match(await world.start('1'), { effect: 'moot' });
+  });
+});
+
+t.test('a mechanism that does nothing is found out', async (t) => {
+  const world = await cluster(t, 3);
+
+  t.test('partition', async (t) => {
+    t.capture(LinkTable.prototype, 'cut', () => {});
+    t.match(await world.cut(both('1', '2')), { effect: 'ineffective', proof: { ineffectiveLinks: /[12]>[12]/ } });
+    await world.cut([]);
+  });
+
+  t.test('pause', async (t) => {
+    t.capture(NodeProcess.prototype, 'signal', () => true);
+    t.match(await world.pause('1'), { effect: 'ineffective', proof: { state: /[RS]/ } });
+    await world.resume('1');
+  });
+
+  t.test('kill', async (t) => {
+    t.capture(NodeProcess.prototype, 'signal', () => true);
+    t.match(await world.kill('1'), { effect: 'ineffective', proof: { reason: /did not end/ } });
+    t.match(await world.start('1'), { effect: 'moot' });
+  });
+
+  t.test('clock', async (t) => {
+    t.capture(ClockControl.prototype, 'set', async () => {});
+    const straight = { wallOffsetMs: 0, wallRate: 1, monotonicRate: 1 };
+    for (const fault of [{ wallOffsetMs: -2000 }, { wallRate: 0.5 }, { monotonicRate: 2 }]) {
+      t.match(await world.setClock('1', { ...straight, ...fault }), {
+        effect: 'ineffective',
+        proof: { acknowledged: true, ...(fault.wallOffsetMs !== undefined && { askedWallOffsetMs: -2000 }) },
+      });
+      await world.setClock('1', straight);
+    }
   });
 });
 

@@ -38,10 +38,13 @@ export class CutProver {
     const shows = ({ link, cut, from }: (typeof watched)[number]): boolean =>
       cut ? this.#counts(link).dropped > from.dropped : this.#counts(link).passed > from.passed;
     const isMoot = ({ link }: { readonly link: Link }): boolean => !this.#isUp(link.from) || !this.#isUp(link.to);
-    const waitedMs = await this.#until(() => watched.every((one) => shows(one) || isMoot(one)));
+    const passed = ({ link, at }: CutLink): boolean => this.#counts(link).passed > at.passed;
+    const waitedMs = await this.#until(
+      () => this.#cut.some(passed) || watched.every((one) => shows(one) || isMoot(one)),
+    );
 
+    const passing = this.#cut.filter(passed);
     const silent = watched.filter((one) => !shows(one) && !isMoot(one));
-    const passing = this.#cut.filter(({ link, at }) => this.#counts(link).passed > at.passed);
     const proven = watched.filter(shows);
     const bad = [...leaked, ...silent, ...passing].map(({ link }) => `${link.from}>${link.to}`);
     return {

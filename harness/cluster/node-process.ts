@@ -43,7 +43,7 @@ interface Running {
 }
 
 const startTimeoutMs = 20_000;
-const exitTimeoutMs = 10_000;
+const exitTimeoutMs = 5000;
 const stopTimeoutMs = 5000;
 
 /** One node's process over all of its lives: starts it, ends it, and keeps its log and the record of its exits. */
@@ -175,7 +175,7 @@ export class NodeProcess {
     const running = this.#running;
     if (running === undefined) return undefined;
     running.ordered = true;
-    running.kill(signal);
+    this.signal(signal);
     return withinMs(timeoutMs, `node ${this.node} did not end on ${signal}`, running.exited);
   }
 }
