@@ -107,21 +107,15 @@ export function handleSnapshot(raft: Raft, { from, snapshot }: Message): void {
   raft.send(answer);
 }
 
-/** @returns false when the snapshot was of no use: then the log stands as it is */
+/**
+ * This node need not be a member in the snapshot's configuration: a newcomer may get one from before it was added,
+ * and finds its addition in the entries that follow.
+ * @returns false when the snapshot was of no use: then the log stands as it is
+ */
 function restore(raft: Raft, snapshot: Snapshot): boolean {
   const { index, term, confState } = snapshot.metadata;
   if (index <= raft.log.committed) {
     raft.logger.info(() => `${raft.name} ignored a snapshot [index: ${index}, term: ${term}]: not news`);
-    return false;
-  }
-  const isMember = [confState.voters, confState.votersOutgoing, confState.learners].some((ids) =>
-    ids.includes(raft.id),
-  );
-  if (!isMember) {
-    // We would not know what to make of a state in which we do not exist.
-    raft.logger.warning(
-      () => `${raft.name} ignored a snapshot [index: ${index}, term: ${term}] that it is no member of`,
-    );
     return false;
   }
   if (raft.log.matches(index, term)) {
