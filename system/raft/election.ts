@@ -1,4 +1,5 @@
 import { EntryType } from './entry.ts';
+import type { RaftLog } from './log/raft-log.ts';
 import { CAMPAIGN_TRANSFER, type Message, MessageType, newMessage } from './message.ts';
 import type { Raft } from './raft.ts';
 import { NONE } from './state.ts';
@@ -20,7 +21,7 @@ export function startElection(raft: Raft, cause: 'timeout' | 'transfer'): void {
     raft.logger.warning(() => `${raft.name} is unpromotable and can not campaign`);
     return;
   }
-  if (hasUnappliedConfChange(raft)) {
+  if (holdsConfChange(raft.log, raft.log.applied + 1, raft.log.committed)) {
     raft.logger.warning(
       () => `${raft.name} cannot campaign at term ${raft.term}: a membership change is not applied yet`,
     );
@@ -31,11 +32,12 @@ export function startElection(raft: Raft, cause: 'timeout' | 'transfer'): void {
   else campaign(raft, 'vote', cause);
 }
 
-function hasUnappliedConfChange({ log }: Raft): boolean {
-  let next = log.applied + 1;
-  // An unstable snapshot holds a configuration of its own; such a node is not promotable anyhow.
-  while (next <= log.committed) {
-    const page = log.slice(next, log.committed + 1, SCAN_PAGE_BYTES);
+/** Is there a membership change among the entries of [from, to]? */
+function holdsConfChange(log: RaftLog, from: number, to: number): boolean {
+  let next = from;
+  while (next <= to) {
+    const page = log.slice(next, to + 1, SCAN_PAGE_BYTES);
+    // Compacted under a snapshot that is not applied yet: it holds a configuration of its own.
     if (typeof page === 'string') return true;
     for (const { type } of page) if (type !== EntryType.Normal) return true;
     next += page.length;
@@ -64,6 +66,7 @@ export function campaign(raft: Raft, ballot: 'pre-vote' | 'vote', cause: 'timeou
     message.term = term;
     message.index = lastIndex;
     message.logTerm = lastTerm;
+    message.committed = newestCommitted(raft);
     if (cause === 'transfer') message.context = CAMPAIGN_TRANSFER;
     raft.send(message);
     raft.logger.info(
@@ -92,9 +95,30 @@ export function answerVote(raft: Raft, message: Message): void {
   // A granted PreVote is for the term that was asked about, or the candidate would pass it over as stale.
   answer.term = granted ? term : raft.term;
   answer.reject = !granted;
+  answer.committed = newestCommitted(raft);
   raft.send(answer);
   if (granted && !isPreVote) {
     raft.electionElapsed = 0;
     raft.vote = from;
   }
+}
+
+function newestCommitted({ log }: Raft): Message['committed'] {
+  const term = log.term(log.committed);
+  return typeof term === 'number' ? { index: log.committed, term } : undefined;
+}
+
+/**
+ * In an election nodes tell each other what is committed, and take it up where a membership change is in it. A
+ * node that holds a committed change and does not know that it is committed goes by the old configuration, and
+ * may wait for ever for the vote of a member that was removed or has a longer log, while those who know the new
+ * configuration wait for ever for its own vote (TiKV's raft does the same).
+ */
+export function learnCommitted(raft: Raft, { index, term }: NonNullable<Message['committed']>): void {
+  const { log } = raft;
+  if (raft.role === 'leader' || index <= log.committed || !log.matches(index, term)) return;
+  if (!holdsConfChange(log, log.committed + 1, index)) return;
+  log.commitTo(index);
+  // It was campaigning by a configuration that is out of date.
+  if (raft.role !== 'follower') raft.becomeFollower(raft.term, NONE);
 }

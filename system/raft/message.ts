@@ -49,6 +49,7 @@ export const READ_BY_LEASE = 1;
  * |                   | the last index, and its term, at which the logs may still agree                          |
  * | Vote, PreVote     | index, logTerm of the candidate's last entry; context: CAMPAIGN_TRANSFER or 0            |
  * | …VoteResp         | reject                                                                                   |
+ * | all four of these | committed                                                                                |
  * | Snap              | snapshot                                                                                 |
  * | Heartbeat(Resp)   | commit; context: the read round that the answer confirms, or 0                           |
  * | TransferLeader    | from: the node that shall lead                                                           |
@@ -74,6 +75,8 @@ export interface Message {
   readonly reject: boolean;
   readonly rejectHint: number;
   readonly context: number;
+  /** An entry that the sender knows to be committed. */
+  readonly committed: { readonly index: number; readonly term: number } | undefined;
   /** To be delivered, in order, each to its `to`, once the write that this message asks for is done. */
   readonly responses: readonly Message[];
 }
@@ -100,6 +103,7 @@ export function newMessage(type: MessageType, to: number): MutableMessage {
     reject: false,
     rejectHint: 0,
     context: 0,
+    committed: undefined,
     responses: NO_RESPONSES,
   };
 }

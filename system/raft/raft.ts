@@ -2,7 +2,7 @@ import { invariant } from '../assert.ts';
 import { stepCandidate } from './candidate.ts';
 import { describeConfig, restoreConfig } from './confchange/config.ts';
 import type { Config, ReadOnlyOption } from './config.ts';
-import { answerVote, startElection } from './election.ts';
+import { answerVote, learnCommitted, startElection } from './election.ts';
 import { type Entry, EntryType, NO_DATA, payloadBytes, totalEntryBytes } from './entry.ts';
 import { stepFollower } from './follower.ts';
 import { appendEntries, stepLeader, tickLeader } from './leader.ts';
@@ -175,6 +175,7 @@ export class Raft {
   /** A message from whoever: puts terms right, then acts as the role says (Raft paper, section 5.1). */
   step(message: Message): StepRefused | undefined {
     const { type, term } = message;
+    if (message.committed !== undefined) learnCommitted(this, message.committed);
     if (term > this.term) {
       if ((type === MessageType.Vote || type === MessageType.PreVote) && this.#inLeaseAgainst(message))
         return undefined;

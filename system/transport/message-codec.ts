@@ -13,7 +13,8 @@ import { FrameError, frameKind, frameOverheadBytes, sealFrame } from './frame.ts
 /**
  * A raft message on the wire, inside a frame of kind `message` (or `snapshotStart`):
  *
- *     u8 type | u8 flags (1 reject, 2 snapshot) | f64 to from term logTerm index commit rejectHint context vote
+ *     u8 type | u8 flags (1 reject, 2 snapshot, 4 committed) | f64 to from term logTerm index commit rejectHint context vote
+ *     | [committed: f64 index term]
  *     | [snapshot: f64 index term | u8 autoLeave | 4 × (u32 count | f64…) | u32 length | data]
  *     | u32 count of entries | entries: u8 type | f64 term index | u32 length | data
  *
@@ -26,11 +27,14 @@ const entryHeadBytes = 1 + 8 + 8 + 4;
 export function encodeMessage(message: Message, kind: number = frameKind.message): Uint8Array {
   let bytes = frameOverheadBytes + headBytes + 4;
   for (const entry of message.entries) bytes += entryHeadBytes + entry.data.length;
+  if (message.committed !== undefined) bytes += 2 * 8;
   if (message.snapshot !== undefined) bytes += snapshotBytes(message.snapshot);
   const frame = new Uint8Array(bytes);
   const writer = new Writer(frame, 5);
   writer.u8(message.type);
-  writer.u8((message.reject ? 1 : 0) | (message.snapshot === undefined ? 0 : 2));
+  writer.u8(
+    (message.reject ? 1 : 0) | (message.snapshot === undefined ? 0 : 2) | (message.committed === undefined ? 0 : 4),
+  );
   writer.f64(message.to);
   writer.f64(message.from);
   writer.f64(message.term);
@@ -40,6 +44,10 @@ export function encodeMessage(message: Message, kind: number = frameKind.message
   writer.f64(message.rejectHint);
   writer.f64(message.context);
   writer.f64(message.vote);
+  if (message.committed !== undefined) {
+    writer.f64(message.committed.index);
+    writer.f64(message.committed.term);
+  }
   if (message.snapshot !== undefined) writeSnapshot(writer, message.snapshot);
   writer.u32(message.entries.length);
   for (const entry of message.entries) {
@@ -67,6 +75,7 @@ export function decodeMessage(payload: Uint8Array): Message {
   message.context = reader.integer();
   message.vote = reader.integer();
   message.reject = (flags & 1) !== 0;
+  if ((flags & 4) !== 0) message.committed = { index: reader.integer(), term: reader.integer() };
   if ((flags & 2) !== 0) message.snapshot = readSnapshot(reader);
   const count = reader.count(entryHeadBytes);
   if (count > 0) {
