@@ -4,5 +4,7 @@ export type { Command, Compare, Operation, Relation, SessionUse, TxnOperation, V
 export { decodeCommand, encodeCommand } from './command-codec.ts';
 export { DEFAULT_LIMITS, type Limits, OPERATION_ID_BYTES_MAX } from './limits.ts';
 export type { Effect, Item, Outcome, RangeResult, RefusalReason, Refused, Result, TxnResult } from './result.ts';
-export { type RangeQuery, type Restore, SnapshotError, type StateView, Store } from './store.ts';
+export { SNAPSHOT_CHUNK_BYTES, type StateView } from './snapshot.ts';
+export { SnapshotError } from './snapshot-error.ts';
+export { type RangeQuery, type Restore, Store } from './store.ts';
 export type { WatchBatch, WatchEvent, Watcher, WatchFilter } from './watch.ts';

@@ -1,0 +1,149 @@
+import { type ByteString, byteStringOf } from './byte-string.ts';
+
+/** Bytes that end too early or say what cannot be. Caught where bytes from outside are decoded. */
+export class MalformedBytes extends Error {}
+
+/** Appends to a buffer that grows; reused from one encoding to the next. */
+export class ByteWriter {
+  private buffer: Uint8Array;
+  private end = 0;
+
+  constructor(capacityBytes: number) {
+    this.buffer = new Uint8Array(capacityBytes);
+  }
+
+  get length(): number {
+    return this.end;
+  }
+
+  clear(): void {
+    this.end = 0;
+  }
+
+  u8(value: number): void {
+    this.reserve(1);
+    this.buffer[this.end++] = value;
+  }
+
+  /** Leaves room. @returns where it starts */
+  skip(length: number): number {
+    this.reserve(length);
+    this.end += length;
+    return this.end - length;
+  }
+
+  /** Overwrites four bytes that were written before. */
+  patchU32(at: number, value: number): void {
+    this.buffer[at] = value;
+    this.buffer[at + 1] = value >>> 8;
+    this.buffer[at + 2] = value >>> 16;
+    this.buffer[at + 3] = value >>> 24;
+  }
+
+  /** LEB128; any safe integer from 0. */
+  uvarint(value: number): void {
+    this.reserve(8);
+    const buffer = this.buffer;
+    let rest = value;
+    while (rest > 0x7fffffff) {
+      buffer[this.end++] = (rest % 128) | 128;
+      rest = Math.floor(rest / 128);
+    }
+    while (rest > 127) {
+      buffer[this.end++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    buffer[this.end++] = rest;
+  }
+
+  /** Length, then bytes. */
+  bytes(value: Uint8Array): void {
+    this.uvarint(value.length);
+    this.reserve(value.length);
+    this.buffer.set(value, this.end);
+    this.end += value.length;
+  }
+
+  /** Length, then one byte for each code unit. @throws RangeError */
+  text(value: ByteString): void {
+    this.uvarint(value.length);
+    this.reserve(value.length);
+    const buffer = this.buffer;
+    let above = 0;
+    for (let at = 0; at < value.length; at++) {
+      const unit = value.charCodeAt(at);
+      above |= unit;
+      buffer[this.end++] = unit;
+    }
+    if (above > 255) throw new RangeError('not a byte string: a code unit is above 255');
+  }
+
+  /** A copy of everything. */
+  slice(): Uint8Array {
+    return this.buffer.slice(0, this.end);
+  }
+
+  /** Takes the first bytes out. */
+  take(length: number): Uint8Array {
+    const taken = this.buffer.slice(0, length);
+    this.buffer.copyWithin(0, length, this.end);
+    this.end -= length;
+    return taken;
+  }
+
+  private reserve(more: number): void {
+    const needed = this.end + more;
+    if (needed <= this.buffer.length) return;
+    const grown = new Uint8Array(Math.max(needed, 2 * this.buffer.length));
+    grown.set(this.buffer.subarray(0, this.end));
+    this.buffer = grown;
+  }
+}
+
+/** Reads what a ByteWriter wrote. Every method throws MalformedBytes rather than read past the end. */
+export class ByteReader {
+  private readonly source: Uint8Array;
+  private at: number;
+  private readonly end: number;
+
+  constructor(source: Uint8Array, at = 0, end: number = source.length) {
+    this.source = source;
+    this.at = at;
+    this.end = end;
+  }
+
+  get done(): boolean {
+    return this.at === this.end;
+  }
+
+  u8(): number {
+    if (this.at >= this.end) throw new MalformedBytes('ends too early');
+    return this.source[this.at++]!;
+  }
+
+  uvarint(): number {
+    let value = 0;
+    let factor = 1;
+    for (;;) {
+      const byte = this.u8();
+      value += (byte & 127) * factor;
+      if (byte < 128) break;
+      factor *= 128;
+      if (factor > Number.MAX_SAFE_INTEGER) throw new MalformedBytes('a number is too long');
+    }
+    if (value > Number.MAX_SAFE_INTEGER) throw new MalformedBytes('a number is too large');
+    return value;
+  }
+
+  /** A view into the source. */
+  bytes(): Uint8Array {
+    const length = this.uvarint();
+    if (length > this.end - this.at) throw new MalformedBytes('ends too early');
+    this.at += length;
+    return this.source.subarray(this.at - length, this.at);
+  }
+
+  text(): ByteString {
+    return byteStringOf(this.bytes());
+  }
+}
