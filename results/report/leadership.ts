@@ -21,25 +21,24 @@ export function leaderships(
       if (current !== undefined && until > from) found.push({ node, ...current, to: until });
       current = undefined;
     };
-    for (const { time, event, fields } of lines) {
-      if (time === undefined) continue;
-      const role = roleOf(event, fields);
-      if (role === undefined) continue;
-      const term = typeof fields.term === 'number' ? fields.term : undefined;
-      if (role === 'leader' && current !== undefined && current.term === term) continue;
+    for (const line of lines) {
+      const { time } = line;
+      const leading = leads(node, line);
+      if (time === undefined || leading === undefined) continue;
+      const term = typeof line.fields.term === 'number' ? line.fields.term : undefined;
+      if (leading && current !== undefined && current.term === term) continue;
       close(Math.min(time, endNs));
-      if (role === 'leader' && term !== undefined) current = { term, from: Math.max(0, time) };
+      if (leading && term !== undefined) current = { term, from: Math.max(0, time) };
     }
     close(endNs);
   }
   return found.sort((a, b) => a.from - b.from);
 }
 
-/** A node that says it is listening has just started, and follows. */
-function roleOf(event: string | undefined, fields: LogLine['fields']): string | undefined {
-  if (event === 'listening' || event === 'start' || event === 'crash') return 'follower';
-  if (typeof fields.role === 'string') return fields.role;
-  return event === 'leader' ? 'leader' : undefined;
+/** Nodes log each leader they learn of; a leader learns of itself. One that has just started, or stopped, follows. */
+function leads(node: string, { event, fields }: LogLine): boolean | undefined {
+  if (event === 'listening' || event === 'stopping' || event === 'crash') return false;
+  return event === 'leader' ? String(fields.leader) === node : undefined;
 }
 
 /** When each node had no process: from an end to the next start, or to the end of the run. */

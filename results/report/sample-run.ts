@@ -314,9 +314,9 @@ function writeNode(folder: string, node: string, history: readonly Op[]): void {
     const at = term * 9000 - 8800;
     const leader = String(1 + ((term * 2) % 5));
     if (leader === node) {
-      log.push(line(at, { event: 'role', role: 'leader', term }));
+      log.push(line(at, { event: 'leader', leader, term }));
       audit.push({ type: 'leader', node, term });
-    } else log.push(line(at + 20, { event: 'role', role: 'follower', term, leader }));
+    } else log.push(line(at + 20, { event: 'leader', leader, term }));
     for (let beat = 1; beat < 9; beat++)
       log.push(line(at + beat * 1000, { event: 'applied', index: term * 100 + beat, term }));
   }
