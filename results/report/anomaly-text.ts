@@ -1,8 +1,10 @@
 import { describe, type Operation, shorten } from './operation.ts';
 import type { Page } from './page-model.ts';
+import { placeEvents } from './picture/place-events.ts';
 import type { Block, Story } from './story.ts';
 
 const width = 100;
+const nameMax = 30;
 
 /** The whole story in plain text, for a terminal or an issue. */
 export function anomalyText({ page }: Page, byIndex: ReadonlyMap<number, Operation>): string {
@@ -41,12 +43,10 @@ function storyLines(story: Story, i: number, count: number, byIndex: ReadonlyMap
 /** A lane a process, in the order of events: `|--- write 5 ---|`; `?>` where the outcome never became known. */
 function laneLines(operations: readonly Operation[], marked: ReadonlySet<number>): string[] {
   if (operations.length === 0 || operations.length > 40) return [];
-  const events = operations
-    .flatMap(({ invoke, complete }) => (complete === undefined ? [invoke] : [invoke, complete]))
-    .sort((a, b) => a - b);
-  const step = Math.max(3, Math.floor((width - 14) / Math.max(1, events.length)));
-  const column = (index: number): number => events.indexOf(index) * step;
-  const end = events.length * step;
+  const nameOf = (operation: Operation): string =>
+    shorten(`${marked.has(operation.invoke) ? '*' : ''}${describe(operation)}`, nameMax);
+  const { places, end } = placeEvents(operations, (operation) => [...nameOf(operation)].length + 1, 3);
+  const column = (index: number): number => places.get(index) ?? end;
   const processes = [...new Set(operations.map(({ process }) => process))].sort((a, b) => a - b);
   const lines = processes.map((process) => {
     const cells = new Array<string>(end + 2).fill(' ');
@@ -57,7 +57,7 @@ function laneLines(operations: readonly Operation[], marked: ReadonlySet<number>
       for (let at = from; at <= to; at++) cells[at] = open ? '~' : '-';
       cells[from] = '|';
       cells[to] = open ? '>' : '|';
-      const name = `${marked.has(operation.invoke) ? '*' : ''}${describe(operation)}`;
+      const name = nameOf(operation);
       const room = to - from - 1;
       const text = [...name].length <= room ? name : [...name].slice(0, Math.max(0, room)).join('');
       for (const [at, character] of [...text].entries()) cells[from + 1 + at] = character;

@@ -2,6 +2,7 @@ import type { Fault } from '../store/schema.ts';
 
 /** A fault from its start to its end. */
 export interface FaultSpan {
+  readonly id: number;
   readonly kind: string;
   readonly variant: string;
   /** Nanoseconds: from when it was asked for until it was undone; missing when nothing ended it. */
@@ -33,6 +34,7 @@ export function faultSpans(faults: readonly Fault[]): FaultSpan[] {
     const effects = [...(start?.effects ?? []), ...(end?.effects ?? [])];
     const ofStart = start?.effects ?? [];
     spans.push({
+      id: first.id,
       kind: first.kind,
       variant: first.variant,
       start: first.time,

@@ -97,7 +97,7 @@ function registers(count: number, kind: SampleKind): Op[] {
   const random = numbers(7);
   const keys = kind === 'hostile' ? hostileTexts : ['account', 'balance', 'cart', 'session', 'x'];
   const state = new Map<Value, Value>();
-  const length = 60e9;
+  const length = Math.max(60e9, count * 5e6);
   const history: Op[] = [];
   const open: Open[] = [];
   const threads = Array.from({ length: 10 }, (_, thread) => thread);

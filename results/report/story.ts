@@ -97,6 +97,9 @@ export function tell(section: string, anomaly: Anomaly, scene: Scene): Story {
   const times = shown.flatMap(({ start, end }) => (end === undefined ? [start] : [start, end]));
   if (times.length === 0)
     times.push(...anomaly.ops.map((index) => scene.notes.get(index)).filter((time) => time !== undefined));
+  const fault =
+    anomaly.kind === 'ineffective-fault' ? scene.faults.find(({ id }) => id === anomaly.evidence.id) : undefined;
+  if (fault !== undefined) times.push(fault.start, fault.end ?? fault.start);
   const evidenceTime = anomaly.evidence.time;
   if (times.length === 0 && typeof evidenceTime === 'number') times.push(evidenceTime);
   const span = times.length === 0 ? {} : { from: Math.min(...times), to: Math.max(...times) };

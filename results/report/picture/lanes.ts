@@ -1,5 +1,6 @@
 import { describeFault, type FaultSpan } from '../fault-span.ts';
 import { describe, type Operation, shorten } from '../operation.ts';
+import { placeEvents } from './place-events.ts';
 import { type SvgNode, svg } from './svg.ts';
 
 export interface LanesInput {
@@ -112,28 +113,17 @@ function labelOf(operation: Operation, marked: boolean): string {
   return `${marked ? '▶ ' : ''}${describe(operation)}${sign}`;
 }
 
-/** Events in their order, each as far from the one before as the words of the bars that end there need. */
 function eventScale(
   operations: readonly Operation[],
   marked: ReadonlySet<number>,
 ): { place: (index: number) => number; width: number } {
-  const ends = new Map<number, Operation>();
-  for (const operation of operations) if (operation.complete !== undefined) ends.set(operation.complete, operation);
-  const events = [...operations.map(({ invoke }) => invoke), ...ends.keys()].sort((a, b) => a - b);
-  const position = new Map<number, number>();
-  let at = 0;
-  for (const index of events) {
-    const ending = ends.get(index);
-    const begun = ending === undefined ? undefined : position.get(ending.invoke);
-    const label = ending === undefined ? 0 : labelOf(ending, marked.has(ending.invoke)).length * characterWidth + 12;
-    if (begun !== undefined) at = Math.max(at, begun + Math.min(label, labelMax));
-    position.set(index, at);
-    at += stepMin;
-  }
+  const room = (operation: Operation): number =>
+    Math.min(labelOf(operation, marked.has(operation.invoke)).length * characterWidth + 12, labelMax);
+  const { places, end } = placeEvents(operations, room, stepMin);
   // Room at the right for those that never end.
-  const stretch = Math.max(1, (widthMin - gutter - 70) / Math.max(at, 1));
-  const width = Math.ceil(Math.max(widthMin, gutter + 70 + at));
-  return { place: (index) => gutter + 8 + (position.get(index) ?? at) * stretch, width };
+  const stretch = Math.max(1, (widthMin - gutter - 70) / Math.max(end, 1));
+  const width = Math.ceil(Math.max(widthMin, gutter + 70 + end));
+  return { place: (index) => gutter + 8 + (places.get(index) ?? end) * stretch, width };
 }
 
 interface Band {
