@@ -62,7 +62,7 @@ export function encodeMessage(message: Message, kind: number = frameKind.message
 /** @throws FrameError when the payload is not a message; entries' data are views of it */
 export function decodeMessage(payload: Uint8Array): Message {
   const reader = new Reader(payload);
-  const type = messageTypes[reader.u8()];
+  const type = messageTypes.get(reader.u8());
   if (type === undefined) throw new FrameError('a message of unknown type');
   const flags = reader.u8();
   const message: MutableMessage = newMessage(type, reader.integer());
@@ -81,7 +81,7 @@ export function decodeMessage(payload: Uint8Array): Message {
   if (count > 0) {
     const entries: Entry[] = [];
     for (let i = 0; i < count; i++) {
-      const entryType = entryTypes[reader.u8()];
+      const entryType = entryTypes.get(reader.u8());
       if (entryType === undefined) throw new FrameError('an entry of unknown type');
       const term = reader.integer();
       const index = reader.integer();
@@ -93,8 +93,12 @@ export function decodeMessage(payload: Uint8Array): Message {
   return message;
 }
 
-const messageTypes: readonly MessageType[] = Object.values(MessageType);
-const entryTypes: readonly EntryType[] = Object.values(EntryType);
+const messageTypes: ReadonlyMap<number, MessageType> = byNumber(Object.values(MessageType));
+const entryTypes: ReadonlyMap<number, EntryType> = byNumber(Object.values(EntryType));
+
+function byNumber<T extends number>(values: readonly T[]): ReadonlyMap<number, T> {
+  return new Map(values.map((value) => [value, value]));
+}
 
 function snapshotBytes({ metadata, data }: Snapshot): number {
   const { voters, learners, votersOutgoing, learnersNext } = metadata.confState;
