@@ -135,8 +135,10 @@ export class Raft {
       ...this.log.facts(),
     }));
     this.log.commitTo(commit);
-    this.term = term;
-    this.vote = vote;
+    // A write that was torn by a crash may have left entries of a term that the hard state does not know yet.
+    const lastTerm = this.log.lastIndex() >= this.log.firstIndex() ? this.log.lastTerm() : 0;
+    this.term = Math.max(term, lastTerm);
+    this.vote = lastTerm > term ? NONE : vote;
   }
 
   /** The id as log lines and scripts write it. */
@@ -294,7 +296,6 @@ export class Raft {
         return;
       case MessageType.VoteResp:
       case MessageType.PreVoteResp:
-        invariant(message.term !== 0, 'a vote without a term', () => ({ type }));
         this.messagesAfterAppend.push(message);
         return;
       case MessageType.AppResp:
