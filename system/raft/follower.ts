@@ -124,6 +124,11 @@ function restore(raft: Raft, snapshot: Snapshot): boolean {
     raft.logger.info(() => `${raft.name} fast-forwarded commit to snapshot [index: ${index}, term: ${term}]`);
     return false;
   }
+  if (raft.log.isApplying()) {
+    // Entries that are handed out would be applied after it, membership changes among them. It will come again.
+    raft.logger.info(() => `${raft.name} ignored a snapshot [index: ${index}, term: ${term}]: still applying`);
+    return false;
+  }
   raft.log.restore(snapshot);
   switchToConfig(raft, restoreConfig(confState), new Set());
   raft.logger.info(

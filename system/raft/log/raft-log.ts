@@ -177,6 +177,11 @@ export class RaftLog {
     return allowUnstable ? this.#committed : Math.min(this.#committed, this.unstable.offset - 1);
   }
 
+  /** Entries are handed out of which it is not known that they are applied. */
+  isApplying(): boolean {
+    return this.#applying > this.#applied;
+  }
+
   hasNextCommitted(allowUnstable: boolean): boolean {
     // What follows a snapshot can only be applied after it.
     return !this.#applyingPaused && !this.hasUnstableSnapshot() && this.#applying < this.#appliable(allowUnstable);
