@@ -8,5 +8,6 @@ export { checkLinear, type LinearOptions } from './linear/check.ts';
 export type { Model, Operation } from './model/model.ts';
 export { isModelName, type ModelName, modelNames } from './model/models.ts';
 export { checkTxn, type TxnDetails, type TxnModel, type TxnOptions, type TxnSection } from './txn/check.ts';
+export { verifyCycle } from './txn/verify.ts';
 export type { Anomaly, Results, Section, Valid } from './verdict.ts';
 export { mergeSections, worst } from './verdict.ts';

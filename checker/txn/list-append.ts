@@ -54,6 +54,8 @@ export class ListAppend implements Analysis {
   #place: Int32Array = new Int32Array(0);
   /** By read of a list: the place of the version that it saw, -1 for the empty list; `UNPLACED` when it has none. */
   #seen = new Int32Array(0);
+  /** By version: 1 when it was read, though not in its key's longest list: then it has no place in the order. */
+  readonly #stray: Uint8Array;
   /** By read of a list: 1 when it is a beginning of its key's longest read, and that has nothing twice. */
   #sound = new Uint8Array(0);
 
@@ -65,6 +67,7 @@ export class ListAppend implements Analysis {
     this.#start = new Int32Array(table.keys + 1);
     this.#orderVersions();
     this.#writers = findWriters(table);
+    this.#stray = new Uint8Array(table.versions);
     this.#placeReads();
     this.#insideTransactions();
     this.#dirtyUpdates();
@@ -185,6 +188,7 @@ export class ListAppend implements Analysis {
         }));
       }
       if (count > 1) continue;
+      if (version < this.#place.length && this.#place[version] === NONE) this.#stray[version] = 1;
       const writer = this.#writers.of[version] ?? NONE;
       if (writer === NONE) {
         this.#findings.add('garbage-read', () => ({
@@ -240,6 +244,7 @@ export class ListAppend implements Analysis {
           this.#internal(t, m);
           continue;
         }
+        this.#ownOrder(t, m);
         const read = kind[before] === READ ? before : NONE;
         if (this.#readEarlier(m)) {
           const [k, element] = [table.keyValue(key[m]!), table.versionValue(version[m]!)];
@@ -268,6 +273,25 @@ export class ListAppend implements Analysis {
       const seen = v === NONE ? EMPTY : this.#longest[k]!.slice(0, this.#place[v]! + 1);
       lostUpdate(table, this.#findings, k, seen, transactions);
     }
+  }
+
+  /** What a transaction appended to one key must stand there in that order, without gaps. */
+  #ownOrder(t: number, m: number): void {
+    const table = this.#table;
+    let before = table.previous.data[m]!;
+    while (before !== NONE && table.kind.data[before] === READ) before = table.previous.data[before]!;
+    if (before === NONE) return;
+    const [a, b] = [table.version.data[before]!, table.version.data[m]!];
+    const [placeA, placeB] = [this.#place[a]!, this.#place[b]!];
+    if (placeB === NONE || (placeA === NONE ? this.#stray[a] === 1 : placeA < placeB)) return;
+    const [key, values] = [table.keyValue(table.key.data[m]!), [table.versionValue(a), table.versionValue(b)]];
+    const found = placeA === NONE ? 'only the second was ever read' : 'they were read the other way round';
+    this.#findings.add('cyclic-versions', () => ({
+      message: `operation ${table.op(t)} appended ${show(values[0]!)} and then ${show(values[1]!)} to key ${showKey(key)}; ${found}`,
+      key,
+      ops: [table.op(t)],
+      evidence: { key, values },
+    }));
   }
 
   /** Whether an element was in a list that its own transaction read before it appended it. */
@@ -366,7 +390,7 @@ export class ListAppend implements Analysis {
     for (let t = 0; t < table.count; t++) {
       if (status[t] === FAIL) continue;
       for (let m = first[t]!; m < first[t + 1]!; m++) {
-        if (kind[m] !== WRITE || this.#place[version[m]!] !== NONE) continue;
+        if (kind[m] !== WRITE || this.#place[version[m]!] !== NONE || this.#stray[version[m]!] === 1) continue;
         const k = key[m]!;
         const list = unread[k];
         if (list === undefined) unread[k] = [t];
@@ -448,6 +472,7 @@ export class ListAppend implements Analysis {
       const length = this.#start[k + 1]! - this.#start[k]!;
       const before = (place === NONE ? length : place) - 1;
       const previous = before < 0 ? NONE : this.#order.data[this.#start[k]! + before]!;
+      if (place === NONE && this.#stray[version] === 1) continue;
       const later = place === NONE ? ', and nobody ever read that' : '';
       if (kind === WW) {
         if (previous === NONE || this.#committedWriter(previous) !== a) continue;

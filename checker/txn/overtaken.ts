@@ -1,15 +1,12 @@
 import { type GraphBuilder, RW, RW_LINK } from './graph.ts';
 
-/** Below this many edges there is no need for junctions. */
-const DIRECT_EDGES_MAX = 64;
-
 /**
  * An anti-dependency from every reader to every writer, except from a transaction to itself. Where these are many
  * they go through two chains of junctions: `until[i]` leads to the writers up to `i`, `from[i]` to those from `i`
  * on, so that a reader that is writer `i` enters both beside itself.
  */
 export function overtakenBy(graph: GraphBuilder, readers: readonly number[], writers: readonly number[]): void {
-  if (readers.length * writers.length <= Math.max(DIRECT_EDGES_MAX, readers.length + writers.length)) {
+  if (readers.length * writers.length <= readers.length + writers.length) {
     for (const reader of readers) for (const writer of writers) graph.edge(reader, writer, RW);
     return;
   }

@@ -54,6 +54,8 @@ export class RwRegister implements Analysis {
   readonly #touches: Int32Array;
   /** By key: the version before all writes; `NONE` when nobody read it. */
   readonly #initial: Int32Array;
+  /** By key: its entries. Made when a reason is asked for. */
+  #byKey: number[][] | undefined;
   /** Orders that would make a key's versions cyclic, as `source key`: not used. */
   readonly #dropped = new Set<string>();
 
@@ -486,6 +488,14 @@ export class RwRegister implements Analysis {
     return undefined;
   }
 
+  #touchesOf(k: number): readonly number[] {
+    if (this.#byKey === undefined) {
+      this.#byKey = Array.from({ length: this.#table.keys }, () => []);
+      for (let i = 0; i < this.#touchKey.length; i++) this.#byKey[this.#touchKey.data[i]!]!.push(i);
+    }
+    return this.#byKey[k]!;
+  }
+
   /** Why one version of a key comes before another, and the operations that show it. */
   #source(
     k: number,
@@ -499,8 +509,7 @@ export class RwRegister implements Analysis {
     if (a === this.#initial[k] && this.#writers.of[a] === NONE) {
       return { source: 'initial', because: `${x} is the initial value`, ops: [] };
     }
-    const touches: number[] = [];
-    for (let i = 0; i < this.#touchKey.length; i++) if (this.#touchKey.data[i] === k) touches.push(i);
+    const touches = this.#touchesOf(k);
     const transaction = (touch: number): number => this.#touchTransaction.data[touch]!;
     const op = (touch: number): number => table.op(transaction(touch));
     const { wfrKeys, sequentialKeys, linearizableKeys, transactionOrder } = this.#options;
