@@ -4,6 +4,7 @@ import { version } from '../version.ts';
 import { checkCommand, standardInput } from './check.ts';
 import { exitCodes, explain } from './exit.ts';
 import { reportCommand } from './report.ts';
+import { simCommand } from './sim.ts';
 import { testCommand } from './test.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -19,13 +20,16 @@ async function main(words: readonly string[]): Promise<number> {
     .command(testCommand.command, testCommand.describe, testCommand.builder, (argv) =>
       testCommand.handler(argv).then(ended),
     )
+    .command(simCommand.command, simCommand.describe, simCommand.builder, (argv) =>
+      simCommand.handler(argv).then(ended),
+    )
     .command(checkCommand.command, checkCommand.describe, checkCommand.builder, (argv) =>
       checkCommand.handler(argv).then(ended),
     )
     .command(reportCommand.command, reportCommand.describe, reportCommand.builder, (argv) =>
       reportCommand.handler(argv).then(ended),
     )
-    .demandCommand(1, 'say what to do: splitbrain test, check or report; --help tells more')
+    .demandCommand(1, 'say what to do: splitbrain test, sim, check or report; --help tells more')
     .strict()
     .version(version)
     .help()

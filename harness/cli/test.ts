@@ -7,8 +7,9 @@ import { seedBound } from '../generator/random.ts';
 import { type Plan, runTest } from '../runner/run.ts';
 import { targets } from '../target/index.ts';
 import { workloads } from '../workload/index.ts';
-import { exitCodeOf, exitCodes } from './exit.ts';
+import { exitCodeOf } from './exit.ts';
 import { duration, integer, oneOf, someOf, text, threads } from './flags.ts';
+import { interruptible } from './interruptible.ts';
 import { showProgress } from './progress.ts';
 import { UsageError } from './usage-error.ts';
 import { verdictText } from './verdict-text.ts';
@@ -149,7 +150,7 @@ export const testCommand = {
 /** Runs the test and tells the verdict; gives the exit code. */
 async function test(given: Flags): Promise<number> {
   const plan = planOf(given);
-  const { signal, release } = interruptible();
+  const { signal, release } = interruptible('healing, ending the nodes and checking what was recorded');
   let hide = () => {};
   try {
     const { folder, report, results } = await runTest(
@@ -249,27 +250,4 @@ function command(...words: readonly string[]): string {
 
 function shellWord(word: string): string {
   return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-/**
- * The first Ctrl-C (or SIGTERM, SIGHUP) ends the run in good order; the second ends the process at once: the
- * world's reaper then ends whatever is left.
- */
-function interruptible(): { readonly signal: AbortSignal; release(): void } {
-  const controller = new AbortController();
-  const onSignal = () => {
-    if (controller.signal.aborted) process.exit(exitCodes.failed);
-    process.stderr.write(
-      '\ninterrupted: healing, ending the nodes and checking what was recorded; once more to stop at once\n',
-    );
-    controller.abort(new Error('interrupted before anything was recorded'));
-  };
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const name of names) process.on(name, onSignal);
-  return {
-    signal: controller.signal,
-    release() {
-      for (const name of names) process.off(name, onSignal);
-    },
-  };
 }

@@ -77,6 +77,10 @@ export class Scheduler {
   #stopped = false;
   /** Called after each event with its owner, when all that it set off is done. */
   afterEvent: ((owner: SimProcess) => void) | undefined;
+  /** What an event of the harness threw: the run ends with it. */
+  #error: { readonly thrown: unknown } | undefined;
+  /** Takes what an event of a node threw; without it the run ends with that. */
+  onError: ((owner: SimProcess, error: unknown) => void) | undefined;
 
   constructor(log: EventLog) {
     this.#log = log;
@@ -107,7 +111,7 @@ export class Scheduler {
 
   /**
    * Runs until stopped, or until `untilUs`, or until nothing is left to happen.
-   * @throws what an event throws; the run cannot go on after that
+   * @throws what an event of the harness throws; the run cannot go on after that
    */
   async run(untilUs: number): Promise<void> {
     const touch = () => {
@@ -115,39 +119,56 @@ export class Scheduler {
     };
     const endInit = promiseHooks.onInit(touch);
     const endSettled = promiseHooks.onSettled(touch);
+    let current = harnessProcess;
+    // What a process would die of: a rejection that nobody took, met while its event's microtasks were drained.
+    const rejected = (error: unknown) => this.#failed(current, error);
+    process.on('unhandledRejection', rejected);
     try {
       await drain();
       for (;;) {
         this.#touchedPromise = false;
-        const owner = this.#runOne(untilUs);
-        if (owner === undefined) return;
+        const event = this.#next(untilUs);
+        if (event === undefined) return;
+        current = event.owner;
+        this.#happen(event);
         if (this.#touchedPromise) await drain();
-        this.afterEvent?.(owner);
+        if (this.#error !== undefined) throw this.#error.thrown;
+        this.afterEvent?.(current);
         if (this.#stopped) return;
       }
     } finally {
+      process.off('unhandledRejection', rejected);
       endInit();
       endSettled();
     }
   }
 
-  /** Runs the next event that still matters; gives its owner, or undefined when there is none before `untilUs`. */
-  #runOne(untilUs: number): SimProcess | undefined {
+  /** The next event that still matters; undefined when there is none before `untilUs`. */
+  #next(untilUs: number): ScheduledEvent | undefined {
     for (;;) {
       const event = this.#pop(untilUs);
       if (event === undefined) return undefined;
-      const { run, owner } = event;
-      if (run === undefined || !owner.alive) continue;
-      if (owner.paused) {
-        owner.backlog.push(event);
-        continue;
-      }
-      this.nowUs = event.timeUs;
-      this.count++;
-      this.#log.event(event);
-      run();
-      return owner;
+      const { owner } = event;
+      if (event.run === undefined || !owner.alive) continue;
+      if (!owner.paused) return event;
+      owner.backlog.push(event);
     }
+  }
+
+  #happen(event: ScheduledEvent): void {
+    this.nowUs = event.timeUs;
+    this.count++;
+    this.#log.event(event);
+    try {
+      event.run?.();
+    } catch (error) {
+      this.#failed(event.owner, error);
+    }
+  }
+
+  #failed(owner: SimProcess, error: unknown): void {
+    if (owner === harnessProcess || this.onError === undefined) this.#error ??= { thrown: error };
+    else this.onError(owner, error);
   }
 
   #push(event: ScheduledEvent): void {

@@ -229,6 +229,9 @@ function parentOf(path: string): string {
 }
 
 class SimFileSystem implements FileSystem {
+  get disk(): SimDisk {
+    return this.#disk;
+  }
   readonly #disk: SimDisk;
   readonly #process: SimProcess;
   readonly #scheduler: Scheduler;

@@ -101,7 +101,8 @@ function decode(bytes: Uint8Array): Value {
   }
 }
 
-async function statuses(
+/** What each node says of itself, over whichever clients reach it. */
+export async function statuses(
   nodes: readonly string[],
   client: (node: string) => StoreClient,
 ): Promise<readonly NodeStatus[]> {

@@ -27,8 +27,11 @@ export interface NodeSinks {
 export interface Inspection {
   readonly raft: BasicStatus;
   readonly applied: number;
-  readonly hash: string;
   readonly snapshotIndex: number;
+  /** Digest of the state at `applied`. */
+  hash(): string;
+  /** Term of a log entry; undefined when it is compacted or not there. */
+  termAt(index: number): number | undefined;
 }
 
 export interface RunningNode {
@@ -111,8 +114,9 @@ export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSin
     inspect: () => ({
       raft: node.basicStatus(),
       applied: node.appliedIndex,
-      hash: node.store.hash(),
       snapshotIndex: node.snapshotIndex,
+      hash: () => node.store.hash(),
+      termAt: (index) => node.termAt(index),
     }),
     async stop() {
       if (isOver) return;

@@ -225,6 +225,12 @@ export class Node {
     return this.#raw.basicStatus();
   }
 
+  /** Term of a log entry; undefined when it is compacted or not there. */
+  termAt(index: number): number | undefined {
+    const term = this.#raw.raft.log.term(index);
+    return typeof term === 'number' ? term : undefined;
+  }
+
   status(): Status {
     return this.#raw.status();
   }

@@ -1,0 +1,209 @@
+import { availableParallelism } from 'node:os';
+import type { Argv } from 'yargs';
+import { defaultRunsRoot } from '../../results/store/layout.ts';
+import { seedBound } from '../generator/random.ts';
+import { mutants } from '../mutants/catalog.ts';
+import { plant } from '../mutants/plant.ts';
+import { campaign } from '../simulate/campaign.ts';
+import { keepRun } from '../simulate/keep-run.ts';
+import { type SimulationOptions, simulatedFaults } from '../simulate/plan.ts';
+import { ownSystem } from '../simulate/system-module.ts';
+import type { SeedOutcome } from '../simulate/worker.ts';
+import { workloads } from '../workload/index.ts';
+import { exitCodes } from './exit.ts';
+import { duration, integer, oneOf, someOf, text } from './flags.ts';
+import { interruptible } from './interruptible.ts';
+
+const tellEveryMs = 2000;
+
+function flags(yargs: Argv) {
+  return yargs
+    .option('seeds', {
+      describe: 'How many seeds',
+      defaultDescription: '100, or as many as fit the time limit',
+      coerce: integer('seeds', 1, 1_000_000_000),
+    })
+    .option('seed', { describe: 'The first seed', default: '1', coerce: integer('seed', 0, seedBound - 1) })
+    .option('time-limit', {
+      describe: 'Begin no further seed after this much real time',
+      coerce: duration('time-limit', 1000, 86_400_000),
+    })
+    .option('run-time', {
+      describe: 'Virtual time in which clients begin operations, for each seed',
+      default: '60s',
+      coerce: duration('run-time', 1000, 86_400_000),
+    })
+    .option('workload', {
+      describe: `What clients do: ${[...workloads.keys()].join(', ')}`,
+      default: 'register',
+      coerce: oneOf('workload', workloads),
+    })
+    .option('nodes', { describe: 'Nodes', defaultDescription: 'drawn from the seed', coerce: integer('nodes', 1, 9) })
+    .option('concurrency', {
+      describe: 'Client threads',
+      defaultDescription: 'drawn from the seed',
+      coerce: integer('concurrency', 1, 100),
+    })
+    .option('rate', { describe: 'Operations a virtual second', default: '60', coerce: integer('rate', 1, 10_000) })
+    .option('keys', {
+      describe: 'Keys in use at a time',
+      defaultDescription: 'drawn from the seed',
+      coerce: integer('keys', 1, 1000),
+    })
+    .option('op-timeout', {
+      describe: 'How long a client waits for an answer',
+      default: '2s',
+      coerce: duration('op-timeout', 10, 60_000),
+    })
+    .option('nemesis', {
+      describe: `Faults, separated by commas: ${simulatedFaults.join(', ')}; or none`,
+      defaultDescription: 'drawn from the seed',
+      coerce: someOf('nemesis', simulatedFaults),
+    })
+    .option('mutant', { describe: 'Run the system with this planted bug', coerce: oneOf('mutant', mutants) })
+    .option('failures', {
+      describe: 'Stop after so many failing seeds',
+      default: '1',
+      coerce: integer('failures', 1, 1_000_000),
+    })
+    .option('workers', {
+      describe: 'Worker threads',
+      defaultDescription: 'one a core',
+      coerce: integer('workers', 1, 256),
+    })
+    .option('results', {
+      describe: 'Where run folders of failing seeds go',
+      default: defaultRunsRoot,
+      coerce: text('results'),
+    })
+    .option('json', {
+      describe: 'Print a line of JSON a seed, and a last one for all',
+      type: 'boolean',
+      default: false,
+    });
+}
+
+export const simCommand = {
+  command: 'sim',
+  describe: 'Run the same system, workloads, faults and checkers in a deterministic simulation',
+  builder: (yargs: Argv) =>
+    flags(yargs)
+      .example('$0 sim --seeds 1000', 'a thousand seeds on all cores')
+      .example('$0 sim --seed 17 --seeds 1', 'one seed again: prints the same event hash'),
+  handler: sim,
+};
+
+async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<number> {
+  const { mutant, seed: seedFirst, json } = given;
+  const options: SimulationOptions = {
+    workload: given.workload.name,
+    timeLimitMs: given['run-time'],
+    ratePerS: given.rate,
+    opTimeoutMs: given['op-timeout'],
+    nodes: given.nodes,
+    concurrency: given.concurrency,
+    keys: given.keys,
+    faults: given.nemesis,
+  };
+  const systemFolder = mutant === undefined ? ownSystem : plant(mutant);
+  const seeds = given.seeds ?? (given['time-limit'] === undefined ? 100 : Number.POSITIVE_INFINITY);
+  const { signal, release } = interruptible('beginning no further seed');
+  const began = performance.now();
+  const tally = new Tally();
+  const failing: SeedOutcome[] = [];
+  const timer = setInterval(() => process.stderr.write(`${tally.line(performance.now() - began)}\n`), tellEveryMs);
+  const limit = given['time-limit'];
+  try {
+    await campaign({
+      systemFolder,
+      options,
+      seedFirst,
+      seeds,
+      workers: given.workers ?? availableParallelism(),
+      signal: limit === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(limit)]),
+      onOutcome(outcome) {
+        tally.add(outcome);
+        if (json) console.log(JSON.stringify(outcome));
+        if (outcome.valid !== true) failing.push(outcome);
+        return failing.length < given.failures;
+      },
+    });
+  } finally {
+    clearInterval(timer);
+    release();
+  }
+  const folders: string[] = [];
+  for (const { seed } of failing) {
+    const kept = await keepRun({ systemFolder, options, seed, mutant: mutant?.name, root: given.results });
+    folders.push(kept.folder);
+  }
+  const elapsedMs = performance.now() - began;
+  if (json) console.log(JSON.stringify({ ...tally.facts(elapsedMs), folders }));
+  else tell(tally, elapsedMs, failing, folders, seeds === 1);
+  if (tally.seeds === 0) return exitCodes.unknown;
+  return tally.invalid > 0 ? exitCodes.invalid : tally.unknown > 0 ? exitCodes.unknown : exitCodes.valid;
+}
+
+/** Adds up seeds. */
+class Tally {
+  seeds = 0;
+  invalid = 0;
+  unknown = 0;
+  #events = 0;
+  #operations = 0;
+  #virtualMs = 0;
+  #lastHash = '';
+
+  add({ valid, events, operations, virtualMs, eventHash }: SeedOutcome): void {
+    this.seeds++;
+    if (valid === false) this.invalid++;
+    if (valid === 'unknown') this.unknown++;
+    this.#events += events;
+    this.#operations += operations;
+    this.#virtualMs += virtualMs;
+    this.#lastHash = eventHash;
+  }
+
+  get lastHash(): string {
+    return this.#lastHash;
+  }
+
+  facts(elapsedMs: number) {
+    const { seeds, invalid, unknown } = this;
+    const seconds = elapsedMs / 1000;
+    return {
+      seeds,
+      invalid,
+      unknown,
+      operations: this.#operations,
+      virtualS: Math.round(this.#virtualMs / 1000),
+      realS: Number(seconds.toFixed(1)),
+      seedsPerS: Number((seeds / seconds).toFixed(2)),
+      virtualPerReal: Math.round(this.#virtualMs / elapsedMs),
+      eventsPerS: Math.round(this.#events / seconds),
+    };
+  }
+
+  line(elapsedMs: number): string {
+    const f = this.facts(elapsedMs);
+    return `${f.realS} s  ${f.seeds} seeds (${f.seedsPerS}/s)  ${f.virtualS} s virtual (${f.virtualPerReal} x)  ${f.eventsPerS} events/s  ${f.operations} ok  ${f.invalid} invalid, ${f.unknown} unknown`;
+  }
+}
+
+function tell(
+  tally: Tally,
+  elapsedMs: number,
+  failing: readonly SeedOutcome[],
+  folders: readonly string[],
+  one: boolean,
+): void {
+  for (const [at, { seed, troubles }] of failing.entries()) {
+    for (const { section, valid, summary } of troubles) {
+      console.log(`seed ${seed}: ${section} ${valid === false ? 'INVALID' : 'unknown'}: ${summary}`);
+    }
+    console.log(`  run     ${folders[at]}`);
+    console.log(`  again   npx splitbrain replay ${folders[at]}`);
+  }
+  if (one) console.log(`event hash ${tally.lastHash}`);
+  console.log(tally.line(elapsedMs));
+}

@@ -1,0 +1,286 @@
+import type { ClockFault, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import type { Exchange } from '../../system/client/index.ts';
+import type { NodeConfig, RunningNode } from '../../system/node/index.ts';
+import type { Ports } from '../../system/ports.ts';
+import type { ProcessRecord } from '../cluster/exits.ts';
+import type { Random } from '../generator/random.ts';
+import { eventKind, harnessProcess, type Scheduler, SimProcess } from './scheduler.ts';
+import { HardwareClock, SimClock } from './sim-clock.ts';
+import { type DiskConditions, SimDisk } from './sim-disk.ts';
+import { SimExchange } from './sim-exchange.ts';
+import { type NetworkConditions, SimNetwork } from './sim-network.ts';
+import type { SystemModule } from './system-module.ts';
+
+/** The peers' port: every simulated node is a host of its own. */
+const peerPort = 2380;
+/** The last log lines of a node that are kept for a crash. */
+const logLinesKept = 20;
+/** How long a node may take to start, or a cut link to show that it is cut. */
+const startMaxUs = 30_000_000;
+const proofUs = 250_000;
+
+/** What a node's configuration is beyond its id and its peers. */
+export type Tuning = Pick<NodeConfig, 'tickMs' | 'electionTicks' | 'heartbeatTicks' | 'snapshotEntries'>;
+
+export interface SimClusterOptions {
+  readonly nodes: number;
+  readonly system: SystemModule;
+  readonly scheduler: Scheduler;
+  /** A stream of its own for each purpose, all of one seed. */
+  readonly random: (purpose: string) => Random;
+  readonly tuning: Tuning;
+  /** Takes each line of a node's log. */
+  readonly log?: ((node: NodeId, line: string) => void) | undefined;
+}
+
+/** A machine: its disk and its clock outlive the processes that run on it. */
+export interface SimMachine {
+  readonly node: NodeId;
+  readonly number: number;
+  readonly disk: SimDisk;
+  readonly clock: HardwareClock;
+  /** Lines of its audit file, which a disk that loses power does not lose. */
+  readonly audit: string[];
+  /** Starts and ends of its processes. */
+  readonly life: ProcessRecord[];
+  readonly logTail: string[];
+  process: SimProcess | undefined;
+  /** Present once it serves. */
+  running: RunningNode | undefined;
+  incarnations: number;
+}
+
+/** The simulated world: nodes are objects around the system's real code, behind simulated ports. */
+export class SimCluster implements World {
+  readonly nodes: readonly NodeId[];
+  readonly machines: readonly SimMachine[];
+  readonly network: SimNetwork;
+  readonly #options: SimClusterOptions;
+  readonly #exchange: SimExchange;
+  readonly #random: Random;
+  #ended = false;
+
+  constructor(options: SimClusterOptions) {
+    this.#options = options;
+    this.#random = options.random('world');
+    this.network = new SimNetwork(options.scheduler, options.random('network'));
+    this.nodes = Array.from({ length: options.nodes }, (_, i) => String(i + 1));
+    this.machines = this.nodes.map((node, i) => ({
+      node,
+      number: i + 1,
+      disk: new SimDisk(options.random(`disk ${node}`)),
+      clock: new HardwareClock(options.scheduler, 1000 + this.#random.below(1_000_000)),
+      audit: [],
+      life: [],
+      logTail: [],
+      process: undefined,
+      running: undefined,
+      incarnations: 0,
+    }));
+    this.#exchange = new SimExchange(
+      options.scheduler,
+      (node) => {
+        const { process, running } = this.machine(node);
+        return process === undefined ? undefined : { process, handle: running?.handle.bind(running) };
+      },
+      () => this.network.latencyUs(),
+    );
+  }
+
+  get exchange(): Exchange {
+    return this.#exchange.exchange;
+  }
+
+  machine(node: NodeId): SimMachine {
+    const machine = this.machines[Number(node) - 1];
+    if (machine === undefined) throw new RangeError(`no node ${node}`);
+    return machine;
+  }
+
+  /** The world is over: what still sleeps is told so. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** How network and disks treat everyone, beside what nemeses do. */
+  behave(network: NetworkConditions, disk: DiskConditions): void {
+    this.network.conditions = network;
+    for (const machine of this.machines) machine.disk.conditions = disk;
+  }
+
+  /** An event of the node's threw: as a process would, it ends. */
+  failed(owner: SimProcess, error: unknown): void {
+    this.#crashed(this.machine(owner.node), owner, error);
+  }
+
+  async primaries(): Promise<readonly NodeId[]> {
+    return this.machines
+      .filter(({ running }) => running?.inspect().raft.softState.role === 'leader')
+      .map(({ node }) => node);
+  }
+
+  async cut(links: readonly Link[]): Promise<Effect> {
+    this.network.cut(new Set(links.map(({ from, to }) => `${from}>${to}`)));
+    if (links.length === 0) return { effect: 'proven', mechanism: 'simulated', proof: { cut: 0 } };
+    await this.sleep(proofUs / 1000);
+    let dropped = 0;
+    let passed = 0;
+    for (const { from, to } of links) {
+      const counters = this.network.counters(from, to);
+      dropped += counters.dropped;
+      passed += counters.passed;
+    }
+    // Pings every 100 ms: a cut link between two nodes that are up always has something to drop.
+    const effect = passed > 0 ? 'ineffective' : dropped > 0 ? 'proven' : 'moot';
+    return { effect, mechanism: 'simulated', proof: { dropped, passed } };
+  }
+
+  async start(node: NodeId): Promise<Effect> {
+    const machine = this.machine(node);
+    if (machine.process?.alive) return this.#moot({ running: true });
+    const process = new SimProcess(node, machine.number);
+    machine.process = process;
+    machine.incarnations++;
+    machine.life.push({ type: 'start', time: this.#options.scheduler.nowUs * 1000, pid: machine.incarnations });
+    const { scheduler } = this.#options;
+    const started = new Promise<boolean>((resolve) => {
+      scheduler.schedule(0, eventKind.harness, process, () => {
+        this.#launch(machine, process).then(
+          () => resolve(true),
+          (error: unknown) => {
+            this.#crashed(machine, process, error);
+            resolve(false);
+          },
+        );
+      });
+      scheduler.schedule(startMaxUs, eventKind.harness, harnessProcess, () => resolve(false));
+    });
+    const up = await started;
+    return {
+      effect: up ? 'proven' : 'ineffective',
+      mechanism: 'simulated',
+      proof: { incarnation: machine.incarnations, up },
+    };
+  }
+
+  async kill(node: NodeId): Promise<Effect> {
+    const machine = this.machine(node);
+    const { process } = machine;
+    if (process === undefined || !process.alive) return this.#moot({ running: false });
+    this.#end(machine, process);
+    machine.life.push({ ...this.#exit(machine), ordered: true, code: null, signal: 'SIGKILL' });
+    return { effect: 'proven', mechanism: 'simulated', proof: { incarnation: machine.incarnations } };
+  }
+
+  async pause(node: NodeId): Promise<Effect> {
+    const { process } = this.machine(node);
+    if (process === undefined || !process.alive) return this.#moot({ running: false });
+    process.paused = true;
+    return { effect: 'proven', mechanism: 'simulated', proof: { paused: true } };
+  }
+
+  async resume(node: NodeId): Promise<Effect> {
+    const { process } = this.machine(node);
+    if (process === undefined || !process.alive || !process.paused) return this.#moot({ paused: false });
+    const held = process.backlog.length;
+    this.#options.scheduler.resume(process);
+    return { effect: 'proven', mechanism: 'simulated', proof: { held } };
+  }
+
+  async setClock(node: NodeId, fault: ClockFault): Promise<Effect> {
+    const { clock } = this.machine(node);
+    const before = { wallMs: clock.wallMs(), rate: clock.monotonicRate };
+    clock.bend(fault);
+    const proof = {
+      wallBeforeMs: before.wallMs,
+      wallMs: clock.wallMs(),
+      rateBefore: before.rate,
+      rate: clock.monotonicRate,
+    };
+    return { effect: 'proven', mechanism: 'simulated', proof };
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#options.scheduler.schedule(Math.round(ms * 1000), eventKind.harness, harnessProcess, () => {
+        if (this.#ended) reject(new DOMException('the run is over', 'AbortError'));
+        else resolve();
+      });
+    });
+  }
+
+  random(bound: number): number {
+    return this.#random.below(bound);
+  }
+
+  /** Kills the process and loses what its disk had not synced. */
+  async losePower(node: NodeId): Promise<Effect> {
+    const killed = await this.kill(node);
+    const lost = this.machine(node).disk.losePower();
+    return { effect: killed.effect, mechanism: 'simulated', proof: { lostBytes: lost.bytes, lostNames: lost.names } };
+  }
+
+  async #launch(machine: SimMachine, process: SimProcess): Promise<void> {
+    const { scheduler, random, system, tuning } = this.#options;
+    const life = `${machine.node}/${machine.incarnations}`;
+    const draws = random(`node ${life}`);
+    const ports: Ports = {
+      clock: new SimClock(scheduler, process, machine.clock, random(`turns ${life}`)),
+      random: { uint32: () => draws.below(2 ** 32) },
+      fileSystem: machine.disk.portOf(process, scheduler),
+      network: this.network.portOf(process),
+    };
+    const cluster = this.nodes.map((id) => `http://${id}:${peerPort}`);
+    const running = await system.startNode(
+      ports,
+      {
+        ...tuning,
+        id: machine.number,
+        clusterId: 'simulated',
+        cluster,
+        join: false,
+        listenPeer: { host: machine.node, port: peerPort },
+      },
+      {
+        audit: (lines) => machine.audit.push(lines),
+        log: (level, event, facts) => this.#log(machine, level, event, facts),
+        stopped: (reason) => this.#crashed(machine, process, reason.type === 'fatal' ? reason.error : 'removed'),
+      },
+    );
+    if (process.alive) machine.running = running;
+  }
+
+  #log(machine: SimMachine, level: string, event: string, facts: Readonly<Record<string, unknown>>): void {
+    const line = JSON.stringify({ level, time: machine.clock.wallMs(), event, ...facts });
+    machine.logTail.push(line);
+    if (machine.logTail.length > logLinesKept) machine.logTail.shift();
+    this.#options.log?.(machine.node, line);
+  }
+
+  #end(machine: SimMachine, process: SimProcess): void {
+    process.alive = false;
+    process.backlog.length = 0;
+    machine.running = undefined;
+    this.network.processDied(process);
+    this.#exchange.processDied(process);
+  }
+
+  /** The node ended by itself: an exception, a broken invariant, a fatal disk error. */
+  #crashed(machine: SimMachine, process: SimProcess, error: unknown): void {
+    if (!process.alive) return;
+    this.#log(machine, 'fatal', 'crash', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    this.#end(machine, process);
+    machine.life.push({ ...this.#exit(machine), ordered: false, code: 70, signal: null });
+  }
+
+  #exit({ incarnations, logTail }: SimMachine) {
+    const time = this.#options.scheduler.nowUs * 1000;
+    return { type: 'exit', time, pid: incarnations, lastLogLines: [...logTail] } as const;
+  }
+
+  #moot(proof: Effect['proof']): Effect {
+    return { effect: 'moot', mechanism: 'simulated', proof };
+  }
+}

@@ -1,0 +1,84 @@
+import type { ApiRequest, ApiResponse } from '../../system/api/request.ts';
+import type { Exchange, ExchangeRequest, ExchangeResult } from '../../system/client/index.ts';
+import { eventKind, harnessProcess, type Scheduler, type SimProcess } from './scheduler.ts';
+
+/** A node that may be asked: its process, and its API below the socket once it serves. */
+export interface Serving {
+  readonly process: SimProcess;
+  readonly handle: ((request: ApiRequest, respond: (response: ApiResponse) => void) => void) | undefined;
+}
+
+/**
+ * How simulated clients reach simulated nodes. A request takes a while to arrive, is refused by a node that does
+ * not listen, waits with a paused one, and is reset when its node dies: what the HTTP exchange sees of real nodes.
+ */
+export class SimExchange {
+  readonly exchange: Exchange = (node, request, done) => this.#send(node, request, done);
+  readonly #scheduler: Scheduler;
+  readonly #serving: (node: string) => Serving | undefined;
+  readonly #latencyUs: () => number;
+  /** What to do for each open request when its node dies. */
+  readonly #open = new Map<SimProcess, Set<() => void>>();
+
+  constructor(scheduler: Scheduler, serving: (node: string) => Serving | undefined, latencyUs: () => number) {
+    this.#scheduler = scheduler;
+    this.#serving = serving;
+    this.#latencyUs = latencyUs;
+  }
+
+  processDied(process: SimProcess): void {
+    const open = this.#open.get(process) ?? [];
+    this.#open.delete(process);
+    for (const reset of open) reset();
+  }
+
+  #send(node: string, request: ExchangeRequest, done: (result: ExchangeResult) => void): void {
+    let settled = false;
+    const settle = (result: ExchangeResult, delayUs: number) => {
+      if (settled) return;
+      settled = true;
+      deadline.cancel();
+      this.#scheduler.schedule(delayUs, eventKind.request, harnessProcess, () => done(result));
+    };
+    const deadline = this.#scheduler.schedule(request.timeoutMs * 1000, eventKind.request, harnessProcess, () =>
+      settle({ type: 'failure', error: 'timeout', message: 'no answer in time', sent: true }, 0),
+    );
+    this.#scheduler.schedule(this.#latencyUs(), eventKind.request, harnessProcess, () => {
+      const serving = this.#serving(node);
+      if (serving === undefined || !serving.process.alive || serving.handle === undefined) {
+        const message = `node ${node} does not listen`;
+        settle({ type: 'failure', error: 'connection-refused', message, sent: false }, this.#latencyUs());
+        return;
+      }
+      this.#deliver(serving.process, serving.handle, request, settle);
+    });
+  }
+
+  #deliver(
+    process: SimProcess,
+    handle: NonNullable<Serving['handle']>,
+    { method, path, headers, body }: ExchangeRequest,
+    settle: (result: ExchangeResult, delayUs: number) => void,
+  ): void {
+    const open = this.#open.get(process) ?? new Set();
+    this.#open.set(process, open);
+    const reset = () =>
+      settle(
+        { type: 'failure', error: 'connection-reset', message: 'the node is gone', sent: true },
+        this.#latencyUs(),
+      );
+    open.add(reset);
+    const respond = ({ status, headers, body }: ApiResponse) => {
+      if (!open.delete(reset)) return;
+      settle({ type: 'answer', status, headers: lowerCase(headers), body }, this.#latencyUs());
+    };
+    this.#scheduler.schedule(0, eventKind.request, process, () =>
+      handle({ method, target: path, headers: lowerCase(headers), body: body ?? new Uint8Array() }, respond),
+    );
+  }
+}
+
+/** What the HTTP server and the HTTP client do to header names. */
+function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}

@@ -1,0 +1,189 @@
+import { checkCrash } from '../../checker/crash.ts';
+import { parseAudit } from '../../checker/durability/audit-record.ts';
+import type { Op } from '../../checker/history/op.ts';
+import { mergeSections, type Results, type Section } from '../../checker/verdict.ts';
+import { startNemesis } from '../../nemesis/nemesis.ts';
+import type { FaultRecord } from '../../nemesis/world.ts';
+import { Client as StoreClient } from '../../system/client/index.ts';
+import { seededRandom } from '../generator/random.ts';
+import type { RunClock } from '../runner/clock.ts';
+import { conduct } from '../runner/conduct.ts';
+import { judgeEvidence } from '../runner/judge.ts';
+import { Recorder } from '../runner/recorder.ts';
+import { kvClient, statuses } from '../target/kvstore.ts';
+import { workloads } from '../workload/index.ts';
+import type { Workload } from '../workload/workload.ts';
+import { EventLog } from './event-log.ts';
+import { guarded } from './guard.ts';
+import { calm, type SimulationPlan } from './plan.ts';
+import { eventKind, harnessProcess, Scheduler } from './scheduler.ts';
+import { SimCluster } from './sim-cluster.ts';
+import { SafetyViolation, StepChecks } from './step-checks.ts';
+import type { SystemModule } from './system-module.ts';
+
+/** Who wants to see more of a run than its verdict. */
+export interface Watch {
+  /** Takes each line of the event log as text, for finding out where two runs part. */
+  readonly trace?: (line: string) => void;
+  /** Takes each line of each node's log. */
+  readonly log?: (node: string, line: string) => void;
+}
+
+export interface Simulated {
+  readonly results: Results;
+  /** The same for every run of the same code, seed and options. */
+  readonly eventHash: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly history: readonly Op[];
+  readonly faults: readonly FaultRecord[];
+  readonly cluster: SimCluster;
+}
+
+/** Beyond this much virtual time after the operations a run is not coming to an end. */
+const closingMaxMs = 120_000;
+
+/**
+ * One simulated run: the system's real code, the harness's real course of a run, nemeses and checkers, on virtual
+ * time. A pure function of the code, the plan, and nothing else.
+ * @throws Escape when simulated code reached past the ports
+ */
+export async function simulate(plan: SimulationPlan, system: SystemModule, watch: Watch = {}): Promise<Simulated> {
+  const ran = await guarded(() => run(plan, system, watch));
+  const { history, faults, cluster, violation } = ran;
+  // Outside the guard: a checker bounds itself by real time, and what it says is no event.
+  const results = judgeEvidence({
+    workload: plan.workload,
+    faultKinds: plan.faults,
+    history,
+    faults: () => faults,
+    audits: () => cluster.machines.map(({ node, audit }) => parseAudit(node, audit.join(''))),
+    crash: () => crash(cluster),
+  });
+  return { ...ran, results: violation === undefined ? results : withViolation(results, violation) };
+}
+
+interface Ran extends Omit<Simulated, 'results'> {
+  readonly violation: SafetyViolation | undefined;
+}
+
+async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Promise<Ran> {
+  const log = new EventLog(watch.trace);
+  const scheduler = new Scheduler(log);
+  const random = (purpose: string) => seededRandom(plan.seed, purpose);
+  const cluster = new SimCluster({ nodes: plan.nodes, system, scheduler, random, tuning: plan.tuning, log: watch.log });
+  const workload = workloadNamed(plan.workload);
+  cluster.behave(plan.network, plan.disk);
+  const checks = new StepChecks();
+  let violation: SafetyViolation | undefined;
+  let failure: { readonly error: unknown } | undefined;
+
+  scheduler.afterEvent = (owner) => {
+    if (owner === harnessProcess) return;
+    const machine = cluster.machine(owner.node);
+    if (machine.running === undefined) return;
+    try {
+      checks.look(machine, machine.running.inspect());
+    } catch (error) {
+      if (!(error instanceof SafetyViolation)) throw error;
+      violation = error;
+      scheduler.stop();
+    }
+  };
+  scheduler.onError = (owner, error) => cluster.failed(owner, error);
+
+  const clock: RunClock = {
+    nowNs: () => scheduler.nowUs * 1000,
+    after(delayNs, callback) {
+      const event = scheduler.schedule(
+        Math.max(0, Math.ceil(delayNs / 1000)),
+        eventKind.harness,
+        harnessProcess,
+        callback,
+      );
+      return { cancel: () => event.cancel() };
+    },
+  };
+  const history: Op[] = [];
+  const faults: FaultRecord[] = [];
+  const recorder = new Recorder((op) => {
+    history.push(op);
+    log.text(JSON.stringify(op));
+  });
+  const store = (node: string) => new StoreClient(node, cluster.exchange);
+  const startFaults = () =>
+    startNemesis({
+      world: cluster,
+      kinds: plan.faults,
+      intervalMs: plan.faultIntervalMs,
+      random: (bound) => nemesisRandom.below(bound),
+      now: () => clock.nowNs(),
+      record(fault) {
+        faults.push(fault);
+        log.text(JSON.stringify(fault));
+      },
+    });
+  const nemesisRandom = random('nemesis');
+
+  scheduler.schedule(0, eventKind.harness, harnessProcess, () => {
+    course()
+      .catch((error: unknown) => {
+        failure = { error };
+      })
+      .finally(() => scheduler.stop());
+  });
+  async function course(): Promise<void> {
+    await Promise.all(cluster.nodes.map((node) => cluster.start(node)));
+    await conduct({
+      system: {
+        nodes: cluster.nodes,
+        client: (node) => kvClient(store(node), plan.opTimeoutMs),
+        status: () => statuses(cluster.nodes, store),
+      },
+      workload,
+      workloadOptions: { keys: plan.keys, opsPerKey: plan.opsPerKey },
+      concurrency: plan.concurrency,
+      ratePerS: plan.ratePerS,
+      timeLimitNs: plan.timeLimitMs * 1e6,
+      convergeMaxNs: plan.convergeMaxMs * 1e6,
+      clock,
+      random: random('operations'),
+      recorder,
+      startNemesis: plan.faults.length === 0 ? undefined : startFaults,
+      onPhase(phase) {
+        if (phase === 'heal') cluster.behave(calm.network, calm.disk);
+      },
+    });
+    cluster.end();
+  }
+  await scheduler.run((plan.timeLimitMs + closingMaxMs) * 1000);
+  if (failure !== undefined) throw failure.error;
+
+  return {
+    violation,
+    eventHash: log.hash(),
+    events: scheduler.count,
+    virtualMs: Math.round(scheduler.nowUs / 1000),
+    history,
+    faults,
+    cluster,
+  };
+}
+
+/** The run was stopped at the violation; sections that only miss its end say less than what was seen. */
+function withViolation({ sections }: Results, { section, anomaly }: SafetyViolation): Results {
+  const seen: Section = { valid: false, summary: anomaly.message, anomalies: [anomaly], counts: { steps: 1 } };
+  return mergeSections({ ...sections, [section]: seen });
+}
+
+function workloadNamed(name: string): Workload {
+  const workload = workloads.get(name);
+  if (workload === undefined) throw new RangeError(`no workload ${name}`);
+  return workload;
+}
+
+function crash({ machines }: SimCluster): Section {
+  const lives = machines.flatMap(({ node, life }) => life.map((record) => ({ node, ...record })));
+  const exits = lives.filter((record) => record.type === 'exit');
+  return checkCrash(lives.length - exits.length, exits);
+}
