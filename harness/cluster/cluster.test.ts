@@ -180,5 +180,7 @@ t.test('what a user can mend is one clear line, and leaves nothing behind', asyn
   });
   const missing = join(options.folder, 'missing.js');
   await t.rejects(startCluster({ ...options, nodes: 2, main: missing }), { name: 'ClusterError', message: /node \d/ });
+  const stack = /node 1 ended before it served \(exit code 1\): Node\.js v/;
+  await t.rejects(startCluster({ ...options, folder: t.testdir({}), nodes: 1, main: missing }), { message: stack });
   await t.rejects(startCluster({ ...options, nodes: 1, signal: AbortSignal.abort() }), { name: 'AbortError' });
 });

@@ -72,3 +72,15 @@ export function parseListening(line: string): Listening | undefined {
     ? { clientPort, peerPort }
     : undefined;
 }
+
+/** @returns the last line for a person: its message when it is a log record, else the text itself */
+export function lastWords(lines: readonly string[]): string {
+  const line = lines.at(-1);
+  if (line === undefined) return 'it wrote no log';
+  try {
+    const { event, message } = JSON.parse(line) as { readonly [name: string]: unknown };
+    return [event, message].filter((part) => typeof part === 'string').join(': ') || line;
+  } catch {
+    return line;
+  }
+}

@@ -7,7 +7,7 @@ import { LineWriter } from '../../results/store/append.ts';
 import { files } from '../../results/store/layout.ts';
 import { ClockControl } from './clock-control.ts';
 import type { ProcessRecord } from './exits.ts';
-import { type Listening, NodeLog, parseListening } from './node-log.ts';
+import { type Listening, lastWords, NodeLog, parseListening } from './node-log.ts';
 import type { Reaper } from './reaper.ts';
 import { withinMs } from './within.ts';
 
@@ -145,7 +145,7 @@ export class NodeProcess {
     });
     if ('clientPort' in first) return first;
     throw new NodeStartError(
-      `node ${this.node} ended before it served (${first.signal ?? `exit code ${first.code}`}): ${this.#log.lastLines.at(-1) ?? 'no log'}`,
+      `node ${this.node} ended before it served (${first.signal ?? `exit code ${first.code}`}): ${lastWords(this.#log.lastLines)}`,
     );
   }
 
@@ -181,6 +181,6 @@ export class NodeProcess {
 }
 
 /** A node did not get as far as serving. The message is one line for a person. */
-export class NodeStartError extends Error {
+class NodeStartError extends Error {
   override readonly name = 'NodeStartError';
 }

@@ -1,5 +1,5 @@
 /** A wait reached its bound. */
-export class WaitTimeout extends Error {
+class WaitTimeout extends Error {
   override readonly name = 'WaitTimeout';
 }
 
