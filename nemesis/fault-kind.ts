@@ -1,5 +1,5 @@
 import type { Random } from './choice.ts';
-import type { ClockFault, Effect, Link, NodeId, World } from './world.ts';
+import type { ClockFault, Disturbance, Effect, Link, NodeId, World } from './world.ts';
 
 /** What a variant chooses from. */
 export interface Situation {
@@ -14,6 +14,7 @@ export interface Chosen {
   readonly nodes: readonly NodeId[];
   readonly links?: readonly Link[];
   readonly clock?: ClockFault;
+  readonly disturbance?: Disturbance;
 }
 
 /** An effect, and on which node where it is on one. */

@@ -1,4 +1,5 @@
 import { clock } from './clock.ts';
+import { disturbances } from './disturbance.ts';
 import { type FaultKind, onEach } from './fault-kind.ts';
 import { nodeTargets } from './node-targets.ts';
 import { partition } from './partition.ts';
@@ -18,7 +19,16 @@ const kill: FaultKind = {
 };
 
 /** Every kind of fault there is, by the name that `--nemesis` takes. */
-export const kinds: { readonly [kind: string]: FaultKind } = { partition, pause, kill, clock };
+export const kinds: { readonly [kind: string]: FaultKind } = {
+  partition,
+  pause,
+  kill,
+  clock,
+  ...disturbances,
+};
+
+/** What a run does unless it is told otherwise. */
+export const defaultKinds: readonly string[] = ['partition', 'pause', 'kill', 'clock'];
 
 /** The names of all kinds. */
 export const faultKinds: readonly string[] = Object.keys(kinds);

@@ -3,7 +3,7 @@ import t from 'tap';
 import type { Random } from './choice.ts';
 import { trueClock } from './clock.ts';
 import type { Chosen } from './fault-kind.ts';
-import { faultKinds, kinds } from './kinds.ts';
+import { defaultKinds, faultKinds, kinds } from './kinds.ts';
 import { startNemesis } from './nemesis.ts';
 import { majoritySize } from './node-targets.ts';
 import { summarizeFaults } from './summarize.ts';
@@ -88,7 +88,7 @@ class FlagWorld implements World {
   }
 }
 
-async function runFor(endMs: number, seed: number, names = faultKinds): Promise<readonly FaultRecord[]> {
+async function runFor(endMs: number, seed: number, names = defaultKinds): Promise<readonly FaultRecord[]> {
   const world = new FlagWorld(5, endMs);
   const records: FaultRecord[] = [];
   const nemesis = startNemesis({
@@ -117,7 +117,7 @@ t.test('the plan', async (t) => {
       fc.asyncProperty(fc.integer(), async (seed) => {
         const minute = summarizeFaults(await runFor(60_000, seed));
         const half = summarizeFaults(await runFor(30_000, seed));
-        return faultKinds.every((kind) => minute[kind]!.proven >= 3 && half[kind]!.proven >= 1);
+        return defaultKinds.every((kind) => minute[kind]!.proven >= 3 && half[kind]!.proven >= 1);
       }),
       { numRuns: 50 },
     );
@@ -125,7 +125,7 @@ t.test('the plan', async (t) => {
   });
 
   t.test('pairs starts with ends, one fault at a time, about half of the time', async (t) => {
-    const records = (await runFor(60_000, 1)).filter(({ kind }) => faultKinds.includes(kind));
+    const records = (await runFor(60_000, 1)).filter(({ kind }) => defaultKinds.includes(kind));
     let faultyNs = 0;
     for (let at = 0; at < records.length; at += 2) {
       const [start, end] = [records[at]!, records[at + 1]!];
@@ -136,6 +136,13 @@ t.test('the plan', async (t) => {
       if (next !== undefined) t.ok(next.time - end.doneTime >= 0.5e9, 'quiet in between');
     }
     t.ok(faultyNs > 20e9 && faultyNs < 45e9, `${faultyNs / 1e9} s of 60 s`);
+  });
+
+  t.test('of a world that cannot do a kind says so', async (t) => {
+    for (const kind of faultKinds.filter((name) => !defaultKinds.includes(name))) {
+      const [first] = await runFor(10_000, 1, [kind]);
+      t.match(first, { kind, effects: [{ effect: 'ineffective', proof: { reason: /this world cannot/ } }] });
+    }
   });
 
   t.test('refuses an unknown kind', async (t) => {
@@ -205,7 +212,7 @@ t.test('targets', async (t) => {
               named.every((node) => nodesOf(count).includes(node)) &&
               (chosen.links ?? []).every(({ from, to }) => from !== to) &&
               distinct.size === (chosen.links ?? []).length &&
-              (kind !== 'partition' || distinct.size > 0)
+              (chosen.links === undefined || distinct.size > 0)
             );
           }),
         );

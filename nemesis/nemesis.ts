@@ -1,5 +1,6 @@
 import { type Random, shuffledRounds } from './choice.ts';
 import { trueClock } from './clock.ts';
+import { undisturbed } from './disturbance.ts';
 import { attempt, type FaultKind, type NodeEffect, onEach } from './fault-kind.ts';
 import { kinds } from './kinds.ts';
 import type { FaultRecord, World } from './world.ts';
@@ -80,6 +81,7 @@ class NemesisLoop {
     const { world } = this.#options;
     await this.#repair('heal', async () => [
       await attempt(() => world.cut([])),
+      ...(world.disturb === undefined ? [] : [await attempt(async () => world.disturb!([], undisturbed))]),
       ...(await onEach(world.nodes, (node) => world.resume(node))),
       ...(await onEach(world.nodes, (node) => world.start(node))),
       ...(await onEach(world.nodes, (node) => world.setClock(node, trueClock))),

@@ -1,6 +1,6 @@
 import { type Random, shuffled } from './choice.ts';
 import type { FaultKind, Situation } from './fault-kind.ts';
-import type { NodeId } from './world.ts';
+import type { Link, NodeId } from './world.ts';
 
 /** The least number of nodes that is more than half. */
 export function majoritySize(nodes: number): number {
@@ -26,4 +26,13 @@ export const nodeTargets: FaultKind['variants'] = {
 /** Whoever leads; when nobody says so at this moment, any one node. */
 export function primariesOrOne({ nodes, primaries, random }: Situation): readonly NodeId[] {
   return primaries.length > 0 ? primaries : someNodes(nodes, 1, random);
+}
+
+/** From each sender to each other receiver. */
+export function links(senders: readonly NodeId[], receivers: readonly NodeId[]): readonly Link[] {
+  return senders.flatMap((from) => receivers.filter((to) => to !== from).map((to) => ({ from, to })));
+}
+
+export function without(nodes: readonly NodeId[], side: readonly NodeId[]): readonly NodeId[] {
+  return nodes.filter((node) => !side.includes(node));
 }

@@ -1,6 +1,6 @@
 import { shuffled } from './choice.ts';
 import { attempt, type Chosen, type FaultKind } from './fault-kind.ts';
-import { majoritySize, primariesOrOne, someNodes } from './node-targets.ts';
+import { links, majoritySize, primariesOrOne, someNodes, without } from './node-targets.ts';
 import type { Link, NodeId } from './world.ts';
 
 /** Networks that fall apart, by Jepsen's names (its `nemesis.combined` and `nemesis` name the shapes). */
@@ -56,12 +56,4 @@ function split(side: readonly NodeId[], nodes: readonly NodeId[]): Chosen | unde
 
 function chosen(nodes: readonly NodeId[], links: readonly Link[]): Chosen | undefined {
   return links.length === 0 ? undefined : { nodes, links };
-}
-
-function links(senders: readonly NodeId[], receivers: readonly NodeId[]): readonly Link[] {
-  return senders.flatMap((from) => receivers.map((to) => ({ from, to })));
-}
-
-function without(nodes: readonly NodeId[], side: readonly NodeId[]): readonly NodeId[] {
-  return nodes.filter((node) => !side.includes(node));
 }

@@ -36,12 +36,27 @@ export interface ClockFault {
   readonly monotonicRate: number;
 }
 
+/** What becomes of the messages on a link that still carries them. All zero: nothing. */
+export interface Disturbance {
+  /** Each arrives this much later, and up to `jitterMs` later still. */
+  readonly delayMs: number;
+  readonly jitterMs: number;
+  /** Of a hundred: lost, arriving twice, overtaken by later ones. */
+  readonly lossPercent: number;
+  readonly duplicatePercent: number;
+  readonly reorderPercent: number;
+}
+
 export interface World {
   readonly nodes: readonly NodeId[];
   /** The nodes that now believe to be leader; asked of the nodes themselves, so it may be none or several. */
   primaries(): Promise<readonly NodeId[]>;
   /** Stops messages on exactly these links, instead of whatever was cut before. An empty list heals. */
   cut(links: readonly Link[]): Promise<Effect>;
+  /** Disturbs exactly these links, instead of whatever was disturbed before. An empty list ends it. Not in every world. */
+  disturb?(links: readonly Link[], disturbance: Disturbance): Promise<Effect>;
+  /** Breaks the connections that now carry these links; they may be made again at once. Not in every world. */
+  reset?(links: readonly Link[]): Promise<Effect>;
   /** Starts a node that is down; resolves when it answers. */
   start(node: NodeId): Promise<Effect>;
   /** Ends the process at once, with no chance to clean up; resolves when it is gone. */

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { relative } from 'node:path';
 import type { Argv } from 'yargs';
-import { faultKinds } from '../../nemesis/kinds.ts';
+import { defaultKinds, faultKinds } from '../../nemesis/kinds.ts';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { seedBound } from '../generator/random.ts';
 import { type Plan, runTest } from '../runner/run.ts';
@@ -43,7 +43,7 @@ function flags(yargs: Argv) {
     })
     .option('nemesis', {
       describe: `Faults, separated by commas: ${faultKinds.join(', ')}; or none`,
-      defaultDescription: 'all of them, where the target can be broken',
+      defaultDescription: `${defaultKinds.join(',')}, where the target can be broken`,
       type: 'string',
       requiresArg: true,
       coerce: someOf('nemesis', faultKinds),
@@ -192,7 +192,7 @@ function planOf(given: Flags): Plan {
       `--workload ${workload.name}: ${target.name} cannot carry it out; it can: ${target.workloads.join(', ')}`,
     );
   }
-  const faults = given.nemesis ?? (target.breakable ? faultKinds : []);
+  const faults = given.nemesis ?? (target.breakable ? defaultKinds : []);
   if (faults.length > 0 && !target.breakable) {
     throw new UsageError(`--nemesis ${faults.join(',')}: ${target.name} has nothing to break; leave it out`);
   }

@@ -10,14 +10,17 @@ import { type Cluster, ClusterError, startCluster } from './cluster.ts';
 import type { ProcessRecord } from './exits.ts';
 import { LinkTable } from './links.ts';
 import { NodeProcess } from './node-process.ts';
+import { PeerProxy } from './peer-proxy.ts';
 import { processStat } from './proc.ts';
 
 const main = fileURLToPath(new URL('test-node.js', import.meta.url));
+/** Not seeded: only the fates of frames on disturbed links hang on it. */
+const random = (bound: number): number => Math.floor(Math.random() * bound);
 const proven = (effect: Effect): boolean => effect.effect === 'proven';
 
 async function cluster(test: Test, nodes: number): Promise<Cluster & { readonly folder: string }> {
   const folder = test.testdir({});
-  const started = await startCluster({ nodes, folder, main, random: () => 0, now: () => 0 });
+  const started = await startCluster({ nodes, folder, main, random, now: () => 0 });
   test.teardown(() => started.stop());
   return Object.assign(started, { folder });
 }
@@ -66,6 +69,17 @@ t.test('a cluster of processes', async (t) => {
     t.ok(after['3']! > before['3']!);
     const healed = await world.cut([]);
     t.match(healed, { effect: 'proven', proof: { linksCut: 0, linksHealed: 3, linksProven: 3 } });
+  });
+
+  t.test('links are disturbed and reset', async (t) => {
+    const none = { delayMs: 0, jitterMs: 0, lossPercent: 0, duplicatePercent: 0, reorderPercent: 0 };
+    const all = { delayMs: 5, jitterMs: 5, lossPercent: 20, duplicatePercent: 20, reorderPercent: 20 };
+    const disturbed = await world.disturb(both('1', '3'), all);
+    t.match(disturbed, { effect: 'proven', mechanism: 'tcp-proxy', proof: { links: 2, lossPercent: 20 } });
+    for (const what of ['delayed', 'lost', 'duplicated', 'overtaken']) t.ok(Number(disturbed.proof[what]) > 0, what);
+    t.match(await world.disturb([], none), { effect: 'proven', proof: { links: 0 } });
+    t.match(await world.disturb([], none), { effect: 'moot' });
+    t.match(await world.reset(both('1', '3')), { effect: 'proven', proof: { connections: 2 } });
   });
 
   t.test('a pause stops one process and no other', async (t) => {
@@ -143,6 +157,20 @@ t.test('a mechanism that does nothing is found out', async (t) => {
     t.capture(LinkTable.prototype, 'cut', () => {});
     t.match(await world.cut(both('1', '2')), { effect: 'ineffective', proof: { ineffectiveLinks: /[12]>[12]/ } });
     await world.cut([]);
+  });
+
+  t.test('disturbance', async (t) => {
+    t.capture(LinkTable.prototype, 'disturb', () => {});
+    const none = { delayMs: 0, jitterMs: 0, lossPercent: 0, duplicatePercent: 0, reorderPercent: 0 };
+    t.match(await world.disturb(both('1', '2'), { ...none, lossPercent: 50 }), {
+      effect: 'ineffective',
+      proof: { missing: 'lost', lost: 0 },
+    });
+  });
+
+  t.test('reset', async (t) => {
+    t.capture(PeerProxy.prototype, 'reset', () => 0);
+    t.match(await world.reset(both('1', '2')), { effect: 'ineffective', proof: { connections: 0 } });
   });
 
   t.test('pause', async (t) => {

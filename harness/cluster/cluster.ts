@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClockFault, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import type { ClockFault, Disturbance, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
 import { files } from '../../results/store/layout.ts';
 import { freePort, isFree } from './client-ports.ts';
 import { CutProver } from './cut-proof.ts';
+import { DisturbanceProver } from './disturbance-proof.ts';
 import { LinkTable } from './links.ts';
 import { LocalNode } from './local-node.ts';
 import { PeerProxy } from './peer-proxy.ts';
@@ -32,7 +33,7 @@ export interface ClusterOptions {
 }
 
 /** The real world: one operating-system process a node. */
-export interface Cluster extends World {
+export interface Cluster extends Required<World> {
   /** The fault mechanisms chosen on this machine, by fault kind, for `test.json`. */
   readonly mechanisms: { readonly [kind: string]: string };
   /** Where the node serves clients, for instance `http://127.0.0.1:20411`; the same in all of its lives. */
@@ -49,7 +50,14 @@ export class ClusterError extends Error {
   override readonly name = 'ClusterError';
 }
 
-const mechanisms = { partition: 'tcp-proxy', pause: 'sigstop', kill: 'sigkill', clock: 'preload-clock' } as const;
+const mechanisms = {
+  partition: 'tcp-proxy',
+  frames: 'tcp-proxy',
+  reset: 'tcp-proxy',
+  pause: 'sigstop',
+  kill: 'sigkill',
+  clock: 'preload-clock',
+} as const;
 const portsMax = 65_535;
 
 /**
@@ -94,6 +102,7 @@ class LocalCluster implements Cluster {
   readonly #nodes: ReadonlyMap<NodeId, LocalNode>;
   readonly #proxies: readonly PeerProxy[];
   readonly #cuts: CutProver;
+  readonly #disturbances: DisturbanceProver;
   readonly #reaper: Reaper;
   readonly #ownsReaper: boolean;
   readonly #ended = new AbortController();
@@ -110,7 +119,9 @@ class LocalCluster implements Cluster {
     this.random = options.random;
     this.#nodes = new Map(nodes.map((node) => [node.id, node]));
     this.#proxies = proxies;
-    this.#cuts = new CutProver(links, (id) => this.#node(id).state === 'up');
+    const isUp = (id: NodeId): boolean => this.#node(id).state === 'up';
+    this.#cuts = new CutProver(links, isUp);
+    this.#disturbances = new DisturbanceProver(links, isUp);
     this.#reaper = reaper;
     this.#ownsReaper = options.reaper === undefined;
   }
@@ -118,7 +129,7 @@ class LocalCluster implements Cluster {
   /** Everything but the running nodes. */
   static async assemble(options: ClusterOptions, clientPorts: readonly number[]): Promise<LocalCluster> {
     const reaper = options.reaper ?? (await startReaper());
-    const links = new LinkTable();
+    const links = new LinkTable(options.random);
     const ids = clientPorts.map((_, at) => String(at + 1));
     const proxies = await Promise.all(ids.map((id) => PeerProxy.listen(id, links)));
     const urls = proxies.map((proxy) => `http://127.0.0.1:${proxy.port}`).join(',');
@@ -164,8 +175,21 @@ class LocalCluster implements Cluster {
   }
 
   cut(links: readonly Link[]): Promise<Effect> {
-    for (const { from, to } of links) [this.#node(from), this.#node(to)];
-    return this.#cuts.cut(links, mechanisms.partition);
+    return this.#cuts.cut(this.#known(links), mechanisms.partition);
+  }
+
+  disturb(links: readonly Link[], disturbance: Disturbance): Promise<Effect> {
+    return this.#disturbances.disturb(this.#known(links), disturbance, mechanisms.frames);
+  }
+
+  async reset(links: readonly Link[]): Promise<Effect> {
+    let connections = 0;
+    for (const { from, to } of this.#known(links)) {
+      connections += this.#proxies.find((proxy) => proxy.node === to)?.reset(from) ?? 0;
+    }
+    const isUp = links.some(({ from, to }) => this.#node(from).state === 'up' && this.#node(to).state === 'up');
+    const effect = connections > 0 ? 'proven' : isUp ? 'ineffective' : 'moot';
+    return { effect, mechanism: mechanisms.reset, proof: { connections } };
   }
 
   start(id: NodeId): Promise<Effect> {
@@ -202,6 +226,14 @@ class LocalCluster implements Cluster {
     await Promise.all([...this.#nodes.values()].map((node) => node.stop()));
     await Promise.all(this.#proxies.map((proxy) => proxy.close()));
     if (this.#ownsReaper) await this.#reaper.close();
+  }
+
+  #known(links: readonly Link[]): readonly Link[] {
+    for (const { from, to } of links) {
+      this.#node(from);
+      this.#node(to);
+    }
+    return links;
   }
 
   #node(id: NodeId): LocalNode {

@@ -39,8 +39,9 @@ export class CutProver {
       cut ? this.#counts(link).dropped > from.dropped : this.#counts(link).passed > from.passed;
     const isMoot = ({ link }: { readonly link: Link }): boolean => !this.#isUp(link.from) || !this.#isUp(link.to);
     const passed = ({ link, at }: CutLink): boolean => this.#counts(link).passed > at.passed;
-    const waitedMs = await this.#until(
+    const waitedMs = await this.#links.until(
       () => this.#cut.some(passed) || watched.every((one) => shows(one) || isMoot(one)),
+      proofTimeoutMs,
     );
 
     const passing = this.#cut.filter(passed);
@@ -68,23 +69,6 @@ export class CutProver {
 
   #counts({ from, to }: Link): LinkCounts {
     return this.#links.counts(from, to);
-  }
-
-  /** Looks again at every frame; gives up after a bound. @returns how long it took, in milliseconds */
-  #until(holds: () => boolean): Promise<number> {
-    const startedAt = performance.now();
-    return new Promise((resolve) => {
-      const finish = (): void => {
-        unwatch();
-        clearTimeout(timer);
-        resolve(performance.now() - startedAt);
-      };
-      const timer = setTimeout(finish, proofTimeoutMs);
-      const unwatch = this.#links.watchCounts(() => {
-        if (holds()) finish();
-      });
-      if (holds()) finish();
-    });
   }
 }
 

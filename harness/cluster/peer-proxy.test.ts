@@ -58,7 +58,8 @@ async function receiver(): Promise<Receiver> {
 }
 
 async function setUp(t: Test) {
-  const links = new LinkTable();
+  const draws: number[] = [];
+  const links = new LinkTable((bound) => Math.min(draws.shift() ?? 0, bound - 1));
   const proxy = await PeerProxy.listen('2', links);
   const node = await receiver();
   proxy.setTarget(node.port);
@@ -73,16 +74,8 @@ async function setUp(t: Test) {
     socket.write(encodeHandshake({ version: 1, cluster: 'c', from, to: '2', purpose }));
     return socket;
   };
-  const counted = (holds: () => boolean): Promise<void> =>
-    new Promise((resolve) => {
-      const unwatch = links.watchCounts(() => {
-        if (!holds()) return;
-        unwatch();
-        resolve();
-      });
-      if (holds()) resolve();
-    });
-  return { links, proxy, node, dial, counted };
+  const counted = (holds: () => boolean): Promise<number> => links.until(holds, 30_000);
+  return { links, proxy, node, dial, counted, draws };
 }
 
 t.test('frames arrive whole and in order, however the bytes were split', async (t) => {
@@ -109,7 +102,7 @@ t.test('frames arrive whole and in order, however the bytes were split', async (
     ),
     { numRuns: 40 },
   );
-  t.same(links.counts('1', '2'), { passed: sent, dropped: 0 });
+  t.match(links.counts('1', '2'), { passed: sent, dropped: 0 });
 });
 
 t.test('a cut discards whole frames of that sender only, and the connection lives on', async (t) => {
@@ -130,8 +123,8 @@ t.test('a cut discards whole frames of that sender only, and the connection live
   one.write(message('c'));
   await node.until(() => fromOne.texts.includes('c'));
   t.same(fromOne.texts, ['handshake', 'a', 'c']);
-  t.same(links.counts('1', '2'), { passed: 2, dropped: 2 });
-  t.same(links.counts('3', '2'), { passed: 1, dropped: 0 });
+  t.match(links.counts('1', '2'), { passed: 2, dropped: 2 });
+  t.match(links.counts('3', '2'), { passed: 1, dropped: 0 });
 });
 
 t.test('a connection made during a cut is held, and goes through when it heals', async (t) => {
@@ -224,4 +217,41 @@ t.test('a slow receiver pauses the sender instead of filling memory', async (t) 
   node.connections[0]!.socket.resume();
   await node.until(() => node.connections[0]!.texts.at(-1) === 'end');
   t.equal(links.counts('1', '2').passed, written + 2);
+});
+
+t.test('a disturbed link delays, loses, repeats and reorders whole frames, and only as told', async (t) => {
+  const { links, node, dial, draws } = await setUp(t);
+  const none = { delayMs: 0, jitterMs: 0, lossPercent: 0, duplicatePercent: 0, reorderPercent: 0 };
+  const one = dial('1');
+  const send = (...texts: string[]): void => void one.write(Buffer.concat(texts.map(message)));
+  const got = async (...texts: string[]): Promise<void> => {
+    await node.until(() => (node.connections[0]?.texts.length ?? 0) > texts.length);
+    t.same(node.connections[0]?.texts.splice(1), texts);
+  };
+  const link = [{ from: '1', to: '2' }];
+
+  const startedAt = performance.now();
+  links.disturb(link, { ...none, delayMs: 40 });
+  send('a', 'b');
+  await got('a', 'b');
+  t.ok(performance.now() - startedAt >= 40);
+
+  links.disturb(link, { ...none, duplicatePercent: 100 });
+  send('c');
+  await got('c', 'c');
+
+  // Of each frame: is it lost, repeated, how much later, is it overtaken.
+  draws.push(...[99, 99, 0, 0], ...[99, 99, 0, 99]);
+  links.disturb(link, { ...none, reorderPercent: 50 });
+  send('late', 'early');
+  await got('early', 'late');
+  t.equal(links.counts('1', '2').overtaken, 1);
+
+  links.disturb(link, { ...none, lossPercent: 100 });
+  send('lost');
+  await links.until(() => links.counts('1', '2').lost === 1, 30_000);
+  links.disturb([{ from: '3', to: '2' }], { ...none, lossPercent: 100 });
+  send('d');
+  await got('d');
+  t.match(links.counts('1', '2'), { passed: 7, lost: 1, duplicated: 1, dropped: 0 });
 });

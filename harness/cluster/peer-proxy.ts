@@ -2,10 +2,13 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { NodeId } from '../../nemesis/world.ts';
 import { decodeHandshake, type Frame, FrameDecoder, type Handshake } from '../../system/transport/frame.ts';
+import { DelayLine } from './delay-line.ts';
 import type { LinkTable } from './links.ts';
 
 const connectionsMax = 256;
 const handshakeTimeoutMs = 5000;
+/** How much longer an overtaken frame waits: a sender with nothing to say still pings every 100 ms. */
+const overtakingMs = 150;
 const host = '127.0.0.1';
 
 /**
@@ -52,9 +55,9 @@ export class PeerProxy {
     this.#targetPort = port;
   }
 
-  /** Resets all connections, of one sender or of all. @returns how many there were */
-  reset(from?: NodeId): number {
-    const chosen = [...this.#connections].filter((connection) => from === undefined || connection.from === from);
+  /** Resets all connections of one sender. @returns how many there were */
+  reset(from: NodeId): number {
+    const chosen = [...this.#connections].filter((connection) => connection.from === from);
     for (const connection of chosen) connection.destroy();
     return chosen.length;
   }
@@ -63,7 +66,7 @@ export class PeerProxy {
     this.#unwatch();
     const closed = once(this.#server, 'close');
     this.#server.close();
-    this.reset();
+    for (const connection of this.#connections) connection.destroy();
     await closed;
   }
 
@@ -92,6 +95,11 @@ class ProxiedConnection {
   readonly #links: LinkTable;
   readonly #owner: Owner;
   readonly #handshakeTimer: NodeJS.Timeout;
+  readonly #delayed = new DelayLine((bytes, wasOvertaken) => {
+    if (wasOvertaken && this.from !== undefined) this.#links.count(this.from, this.#to, 'overtaken');
+    this.#pass(bytes);
+    if (!this.#delayed.isFull && this.#receiver?.writableNeedDrain !== true) this.#sender.resume();
+  });
   #receiver: Socket | undefined;
   #handshake: { readonly content: Handshake; readonly bytes: Uint8Array } | undefined;
   #senderClosed = false;
@@ -122,6 +130,7 @@ class ProxiedConnection {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
+    this.#delayed.close();
     clearTimeout(this.#handshakeTimer);
     this.#sender.resetAndDestroy();
     this.#receiver?.resetAndDestroy();
@@ -154,7 +163,9 @@ class ProxiedConnection {
     this.#receiver = receiver;
     const decoder = new FrameDecoder((frame) => this.#frameFromReceiver(frame));
     receiver.on('data', (chunk) => this.#decode(decoder, chunk));
-    receiver.on('drain', () => this.#sender.resume());
+    receiver.on('drain', () => {
+      if (!this.#delayed.isFull) this.#sender.resume();
+    });
     receiver.on('error', () => {});
     receiver.on('close', () => {
       this.#receiverClosed = true;
@@ -183,9 +194,27 @@ class ProxiedConnection {
       return;
     }
     const { from, purpose } = this.#handshake.content;
+    const fate = this.#links.fate(from, this.#to, purpose === 'snapshot');
+    if (fate === undefined && this.#delayed.isEmpty) {
+      this.#pass(frame.bytes);
+      return;
+    }
+    const { copies, delayMs, overtaken } = fate ?? { copies: 1, delayMs: 0, overtaken: false };
+    if (copies === 0) this.#links.count(from, this.#to, 'lost');
+    if (copies === 2) this.#links.count(from, this.#to, 'duplicated');
+    if (copies > 0 && delayMs > 0) this.#links.count(from, this.#to, 'delayed');
+    for (let copy = 0; copy < copies; copy++) {
+      this.#delayed.put(frame.bytes, delayMs + (overtaken ? overtakingMs : 0), overtaken);
+    }
+    if (this.#delayed.isFull) this.#sender.pause();
+  }
+
+  #pass(bytes: Uint8Array): void {
+    if (this.#destroyed || this.#handshake === undefined) return;
+    const { from, purpose } = this.#handshake.content;
     if (!this.#links.admit(from, this.#to)) {
       if (purpose === 'snapshot') this.#holed = true;
-    } else if (!this.#receiverClosed && this.#receiver?.write(frame.bytes) === false) {
+    } else if (!this.#receiverClosed && this.#receiver?.write(bytes) === false) {
       this.#sender.pause();
     }
   }
@@ -201,6 +230,7 @@ class ProxiedConnection {
   /** The sender closed and the receiver may know: it first gets what was already passed on. */
   #end(): void {
     this.#destroyed = true;
+    this.#delayed.close();
     clearTimeout(this.#handshakeTimer);
     this.#receiver?.destroySoon();
     this.#owner.closed();

@@ -1,0 +1,64 @@
+/** Room for frames that wait; beyond it the sender is made to wait. */
+const waitingBytesMax = 8 * 1024 * 1024;
+
+interface Waiting {
+  readonly dueMs: number;
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Holds frames for a while and lets them out in the order in which they are due. */
+export class DelayLine {
+  readonly #deliver: (bytes: Uint8Array, wasOvertaken: boolean) => void;
+  /** By due time; few. */
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #lastSequence = 0;
+  #lastDelivered = 0;
+  #lastDueMs = 0;
+
+  constructor(deliver: (bytes: Uint8Array, wasOvertaken: boolean) => void) {
+    this.#deliver = deliver;
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  get isFull(): boolean {
+    return this.#waitingBytes > waitingBytesMax;
+  }
+
+  /** @param overtaken it may come after frames that are put in later; else order is kept */
+  put(bytes: Uint8Array, delayMs: number, overtaken: boolean): void {
+    const dueMs = overtaken ? performance.now() + delayMs : Math.max(performance.now() + delayMs, this.#lastDueMs);
+    if (!overtaken) this.#lastDueMs = dueMs;
+    const at = this.#waiting.findIndex((other) => other.dueMs > dueMs);
+    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, { dueMs, sequence: ++this.#lastSequence, bytes });
+    this.#waitingBytes += bytes.length;
+    this.#arm();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#waiting = [];
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const next = this.#waiting[0];
+    if (next !== undefined) this.#timer = setTimeout(() => this.#release(), Math.ceil(next.dueMs - performance.now()));
+  }
+
+  #release(): void {
+    const now = performance.now();
+    while (this.#waiting[0] !== undefined && this.#waiting[0].dueMs <= now) {
+      const { bytes, sequence } = this.#waiting.shift()!;
+      this.#waitingBytes -= bytes.length;
+      this.#deliver(bytes, sequence < this.#lastDelivered);
+      this.#lastDelivered = Math.max(this.#lastDelivered, sequence);
+    }
+    this.#arm();
+  }
+}
