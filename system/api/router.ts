@@ -5,6 +5,7 @@ import type { ProposalOutcome } from '../node/proposals.ts';
 import type { Clock } from '../ports.ts';
 import { answer, itemJson, readFailed, refused, resultJson, unknown } from './answers.ts';
 import { HttpError } from './http-parser.ts';
+import { metricsAnswer, type RequestKind, RequestMetrics } from './metrics.ts';
 import {
   allowQuery,
   bad,
@@ -18,6 +19,7 @@ import {
   txnOperations,
 } from './parse.ts';
 import { type ApiRequest, type ApiResponse, empty, failure, json } from './request.ts';
+import { watch } from './watch.ts';
 
 export interface RouterParts {
   readonly node: Node;
@@ -45,7 +47,13 @@ type ReadMode = (typeof readModes)[number];
  */
 export function createRouter(parts: RouterParts): (request: ApiRequest, respond: Respond) => void {
   const router = new Router(parts);
-  return (request, respond) => {
+  return (request, done) => {
+    const startedMs = parts.clock.monotonicMs();
+    const kind = kindOf(request);
+    const respond: Respond = (response) => {
+      router.metrics.answered(kind, response.status, parts.clock.monotonicMs() - startedMs);
+      done(response);
+    };
     try {
       const now = router.route(request, respond);
       if (now !== undefined) respond(now);
@@ -56,7 +64,14 @@ export function createRouter(parts: RouterParts): (request: ApiRequest, respond:
   };
 }
 
+function kindOf({ method, target }: ApiRequest): RequestKind {
+  if (method !== 'GET' && method !== 'HEAD') return 'write';
+  const ofData = !target.startsWith('/v1/') || target.startsWith('/v1/kv/') || target.startsWith('/v1/range');
+  return ofData ? 'read' : 'other';
+}
+
 class Router {
+  readonly metrics = new RequestMetrics();
   readonly #node: Node;
   readonly #clock: Clock;
   readonly #incarnation: string;
@@ -69,6 +84,7 @@ class Router {
 
   route(request: ApiRequest, respond: Respond): Answer {
     const { path, query } = splitTarget(request.target);
+    if (path === '/metrics' && request.method === 'GET') return metricsAnswer(this.#node, this.metrics);
     if (!path.startsWith('/v1/')) return this.#root(request, path, respond);
     const [, , resource = '', ...rest] = path.split('/');
     const name = rest[0];
@@ -87,6 +103,9 @@ class Router {
         break;
       case 'range':
         if (last === 0) return this.#range(call);
+        break;
+      case 'watch':
+        if (last === 0) return this.#watch(call);
         break;
       case 'sessions':
         if (last <= 1) return this.#sessions(call);
@@ -207,6 +226,21 @@ class Router {
       if (found === 'future') return failure(404, 'future', 'there is no such revision yet');
       return json(200, { revision: found.revision, items: found.items.map(itemJson), more: found.more });
     });
+  }
+
+  #watch(call: Call): Answer {
+    const { request, query } = call;
+    if (request.method !== 'GET') return methodNotAllowed('GET');
+    allowQuery(query, 'key', 'prefix', 'from');
+    const key = query.get('key');
+    const prefix = query.get('prefix');
+    if ((key === undefined) === (prefix === undefined)) throw bad('either key or prefix');
+    const filter = key === undefined ? { prefix: prefix ?? '' } : { key };
+    // A browser's EventSource resumes with the last id that it saw.
+    const last = naturalNumber(request.headers['last-event-id'], 'Last-Event-ID');
+    const from = last === undefined ? naturalNumber(query.get('from'), 'from') : last + 1;
+    // "Now" is at least as new as every write that was acknowledged before.
+    return this.#whenReadable(call, 'linearizable', () => watch(this.#node.store, this.#clock, filter, from));
   }
 
   #sessions(call: Call): Answer {

@@ -103,6 +103,7 @@ export class Node {
   #transferTerm = 0;
   #leaderTermAudited = 0;
   #lastLeader = NONE;
+  #leaderChanges = 0;
   #isTurnDue = false;
   #isReceivingSnapshot = false;
   #tick: Timer | undefined;
@@ -241,6 +242,14 @@ export class Node {
 
   get logBatches(): number {
     return this.#writer.batches;
+  }
+
+  get logBatchesPending(): number {
+    return this.#writer.pending;
+  }
+
+  get leaderChanges(): number {
+    return this.#leaderChanges;
   }
 
   /**
@@ -446,6 +455,7 @@ export class Node {
     }
     if (softState.leader !== this.#lastLeader) {
       this.#lastLeader = softState.leader;
+      if (softState.leader !== NONE) this.#leaderChanges++;
       this.#log('info', 'leader', { leader: softState.leader, term: hardState.term });
     }
   }
