@@ -9,7 +9,7 @@ import type { Columns, PageData, Phase } from './page-data.ts';
 import { type Story, tell } from './story.ts';
 
 /** Up to this many operations are embedded whole. */
-const embeddedMax = 200_000;
+const embeddedWholeMax = 200_000;
 /** How many anomalies are told in full; the rest stay in results.json, and the report says how many. */
 const storiesMax = 100;
 const logLinesMax = 20_000;
@@ -19,8 +19,11 @@ export interface Page {
   readonly columns: Columns;
 }
 
-/** Works out everything that the page and `anomaly.txt` show. */
-export function pageOf(model: ReportModel): Page {
+/**
+ * Works out everything that the page and `anomaly.txt` show.
+ * @param embeddedMax how many operations are embedded whole; of more, those around anomalies and faults
+ */
+export function pageOf(model: ReportModel, embeddedMax = embeddedWholeMax): Page {
   const { test, results, history } = model;
   const operations = pairOperations(history);
   const faults = faultSpans(model.faults);
@@ -46,6 +49,7 @@ export function pageOf(model: ReportModel): Page {
     operations,
     stories,
     faults.flatMap(({ start, end }) => (end === undefined ? [start] : [start, end])),
+    embeddedMax,
   );
   const { columns, shortened } = columnsOf(embedded.operations, unitNs);
 
@@ -178,7 +182,12 @@ interface Embedded {
 }
 
 /** All of them, or those within one distance of an anomaly or a fault's start or end: as far as there is room. */
-function embeddedOf(operations: readonly Operation[], stories: readonly Story[], edges: readonly number[]): Embedded {
+function embeddedOf(
+  operations: readonly Operation[],
+  stories: readonly Story[],
+  edges: readonly number[],
+  embeddedMax: number,
+): Embedded {
   if (operations.length <= embeddedMax) return { operations, leftOut: [] };
   const always = new Set(stories.flatMap((story) => story.operations));
   const points = [

@@ -137,10 +137,10 @@ t.test('operations are described as one would say them', async (t) => {
 });
 
 t.test('above its bound a report keeps what is around anomalies and faults, and says what it left out', async (t) => {
-  const folder = writeSampleRun(t.testdir(), { kind: 'stale-read', operations: 260_000 });
-  const { page, columns } = pageOf(readModel(folder));
-  t.ok(columns.count <= 201_000, 'no more than its bound, but for anomalies');
-  t.match(page.leftOut[0], /of 2\d\d,\d\d\d operations are not in this file/);
+  const folder = writeSampleRun(t.testdir(), { kind: 'stale-read', operations: 5000 });
+  const { page, columns } = pageOf(readModel(folder), 2000);
+  t.ok(columns.count <= 2010, 'no more than its bound, but for anomalies');
+  t.match(page.leftOut[0], /of 5,\d\d\d operations are not in this file/);
   const told = page.stories.flatMap((story) => story.operations);
   t.ok(told.length > 0);
   for (const invoke of told) t.ok(columns.invoke.includes(invoke), 'every operation of an anomaly is there');

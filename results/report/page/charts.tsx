@@ -113,10 +113,13 @@ function Chart({ label, view, make, data }: UPlotProps): VNode {
       plot = new uPlot({ ...make(), width: element.clientWidth }, data as uPlot.AlignedData, element);
       follow();
     };
-    let frame = 0;
+    // When the page has nothing better to do: the timeline must follow a drag at once, the charts may lag behind.
+    let waiting = 0;
     const follow = (): void => {
-      cancelAnimationFrame(frame);
-      frame = requestAnimationFrame(() => plot?.setScale('x', { min: view.state.from, max: view.state.to }));
+      cancelIdleCallback(waiting);
+      waiting = requestIdleCallback(() => plot?.setScale('x', { min: view.state.from, max: view.state.to }), {
+        timeout: 300,
+      });
     };
     const point = (): void => {
       if (plot === undefined) return;
@@ -128,7 +131,7 @@ function Chart({ label, view, make, data }: UPlotProps): VNode {
     const observer = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: make().height }));
     observer.observe(element);
     return () => {
-      cancelAnimationFrame(frame);
+      cancelIdleCallback(waiting);
       for (const stop of stops) stop();
       observer.disconnect();
       plot?.destroy();
@@ -254,47 +257,31 @@ function scatterOptions(page: PageData, columns: Columns, view: View): Omit<uPlo
     const { ctx, bbox } = plot;
     const scale = devicePixelRatio || 1;
     const [times = [], latencies = []] = plot.data as [number[], (number | null)[]];
-    const seen = new Set<number>();
+    const { from, to } = view.state;
+    const left = plot.valToPos(from, 'x', true);
+    const perSecond = (plot.valToPos(to, 'x', true) - left) / (to - from);
+    const one = plot.valToPos(1, 'y', true);
+    const perDecade = plot.valToPos(10, 'y', true) - one;
+    const cell = 2;
+    const across = Math.ceil((bbox.left + bbox.width) / cell) + 1;
+    const seen = new Uint8Array(across * (Math.ceil((bbox.top + bbox.height) / cell) + 1));
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
     const colors = [color('ok'), color('fail'), color('info')];
-    const { from, to } = view.state;
-    let first = 0;
-    let high = times.length;
-    while (first < high) {
-      const middle = (first + high) >> 1;
-      if ((times[middle] ?? 0) < from) first = middle + 1;
-      else high = middle;
-    }
-    for (let i = first; i < times.length && (times[i] ?? 0) <= to; i++) {
+    for (let i = firstAtOrAfter(times, from); i < times.length; i++) {
+      const time = times[i] ?? 0;
+      if (time > to) break;
       const latency = latencies[i];
       if (latency === null || latency === undefined) continue;
-      const x = Math.round(plot.valToPos(times[i] ?? 0, 'x', true));
-      const y = Math.round(plot.valToPos(latency, 'y', true));
+      const x = Math.round(left + (time - from) * perSecond);
+      const y = Math.round(one + Math.log10(latency) * perDecade);
       const outcome = columns.outcome[i] ?? 0;
-      const place = ((x >> 1) * 4096 + (y >> 1)) * 4 + outcome;
-      if (seen.has(place)) continue;
-      seen.add(place);
-      ctx.fillStyle = ctx.strokeStyle = colors[outcome] ?? '';
-      const size = 2 * scale;
-      if (outcome === 0) ctx.fillRect(x - size / 2, y - size / 2, size, size);
-      else if (outcome === 1) {
-        ctx.beginPath();
-        ctx.moveTo(x - size, y - size);
-        ctx.lineTo(x + size, y + size);
-        ctx.moveTo(x + size, y - size);
-        ctx.lineTo(x - size, y + size);
-        ctx.lineWidth = scale;
-        ctx.stroke();
-      } else {
-        ctx.beginPath();
-        ctx.moveTo(x, y - size * 1.4);
-        ctx.lineTo(x + size * 1.4, y + size);
-        ctx.lineTo(x - size * 1.4, y + size);
-        ctx.fill();
-      }
+      const place = (y >> 1) * across + (x >> 1);
+      if (((seen[place] ?? 0) >> outcome) & 1) continue;
+      seen[place] = (seen[place] ?? 0) | (1 << outcome);
+      drawPoint(ctx, x, y, outcome, colors[outcome] ?? '', scale);
     }
     ctx.restore();
   };
@@ -305,4 +292,46 @@ function scatterOptions(page: PageData, columns: Columns, view: View): Omit<uPlo
     axes: axes(true),
     series: [{}, { paths: () => null, points: { show: false } }],
   };
+}
+
+function firstAtOrAfter(times: readonly number[], time: number): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] ?? 0) < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function drawPoint(
+  ctx: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  outcome: number,
+  look: string,
+  scale: number,
+): void {
+  const size = 2 * scale;
+  ctx.fillStyle = look;
+  if (outcome === 0) {
+    ctx.fillRect(x - size / 2, y - size / 2, size, size);
+    return;
+  }
+  ctx.beginPath();
+  if (outcome === 1) {
+    ctx.moveTo(x - size, y - size);
+    ctx.lineTo(x + size, y + size);
+    ctx.moveTo(x + size, y - size);
+    ctx.lineTo(x - size, y + size);
+    ctx.strokeStyle = look;
+    ctx.lineWidth = scale;
+    ctx.stroke();
+    return;
+  }
+  ctx.moveTo(x, y - size * 1.4);
+  ctx.lineTo(x + size * 1.4, y + size);
+  ctx.lineTo(x - size * 1.4, y + size);
+  ctx.fill();
 }

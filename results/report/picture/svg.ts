@@ -32,7 +32,7 @@ export const pictureRules = `.pic text{font:12px ui-monospace,SFMono-Regular,Men
 
 /** A page has these from its own style sheet; a file brings them. */
 const fileColors =
-  '.pic{--ink:#1d2126;--quiet:#5d6673;--line:#e3e4e1;--surface:#fff;--accent:#2456c4;--valid:#17784a;--ok:#4a6a9c;--ok-fill:#dfe8f6;--fail:#747d8a;--fail-fill:#f0f1f3;--info:#946200;--info-fill:#fbeecb;--bad:#b8233f;--bad-fill:#fde4e8;--fault:#7546a8}' +
+  '.pic{--ink:#1d2126;--quiet:#5d6673;--line:#e3e4e1;--surface:#fff;--accent:#2456c4;--valid:#17784a;--ok:#4a6a9c;--ok-fill:#dfe8f6;--fail:#5f6875;--fail-fill:#f0f1f3;--info:#946200;--info-fill:#fbeecb;--bad:#b8233f;--bad-fill:#fde4e8;--fault:#7546a8}' +
   '@media (prefers-color-scheme:dark){.pic{--ink:#e7eaee;--quiet:#a0aab8;--line:#313741;--surface:#1b1e24;--accent:#8ab0ff;--valid:#55cf96;--ok:#8fb2ee;--ok-fill:#24344f;--fail:#8a93a1;--fail-fill:#2a2e36;--info:#e0b04a;--info-fill:#3d3217;--bad:#ff7f95;--bad-fill:#4a1f2a;--fault:#b996e6}}';
 
 /** A file of its own, to paste into an issue. */

@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import axe from 'axe-core';
+import type { Browser, Page } from 'playwright-core';
+import t from 'tap';
+import { launchBrowser } from './browser.ts';
+import { writeReport } from './build.ts';
+import { type SampleKind, sampleKinds, writeSampleRun } from './sample-run.ts';
+
+const browser = await launchBrowser();
+
+interface Opened {
+  readonly page: Page;
+  /** Errors on the console, exceptions, and requests beyond the file itself. */
+  readonly complaints: string[];
+}
+
+async function open(
+  running: Browser,
+  path: string,
+  hash = '',
+  colorScheme: 'light' | 'dark' = 'light',
+): Promise<Opened> {
+  const context = await running.newContext({ viewport: { width: 1280, height: 900 }, colorScheme });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const address = pathToFileURL(path).href;
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('request', (request) => {
+    if (request.url().split('#')[0] !== address) complaints.push(`request of ${request.url()}`);
+  });
+  await page.goto(`${address}${hash}`);
+  await page.waitForSelector('html[data-ready]');
+  return { page, complaints };
+}
+
+const folders = new Map<SampleKind, string>();
+const root = t.testdir();
+if (browser !== undefined) {
+  for (const kind of sampleKinds) folders.set(kind, writeReport(writeSampleRun(join(root, kind), { kind })));
+}
+t.teardown(() => browser?.close());
+const skip = browser === undefined ? 'no Chromium on this machine: the report was not opened in a browser' : false;
+const running = browser as Browser;
+const reportOf = (kind: SampleKind): string => folders.get(kind) ?? '';
+
+t.test(
+  'each kind opens from disk, in light and dark, with no error, no request and nothing that axe finds serious',
+  { skip },
+  async (t) => {
+    for (const kind of sampleKinds) {
+      // The dark is one style for all: two kinds with everything in them show it.
+      for (const scheme of kind === 'cycle' || kind === 'unknown'
+        ? (['light', 'dark'] as const)
+        : (['light'] as const)) {
+        const { page, complaints } = await open(running, reportOf(kind), '', scheme);
+        t.match(await page.title(), /^(valid|violation|unknown): /);
+        t.equal(await page.locator('h1').count(), 1);
+        await page.evaluate(axe.source);
+        const found = (await page.evaluate('axe.run()')) as axe.AxeResults;
+        const serious = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+        t.same(
+          serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)} ${nodes[0]?.failureSummary ?? ''}`),
+          [],
+          `${kind}, ${scheme}`,
+        );
+        t.same(complaints, [], `${kind}, ${scheme}`);
+        await page.context().close();
+      }
+    }
+  },
+);
+
+t.test('keys alone reach every anomaly, and the address says which', { skip }, async (t) => {
+  const { page } = await open(running, reportOf('lost-write'));
+  const expanded = (): Promise<string[]> => page.locator('.story > h3 > button[aria-expanded=true]').allTextContents();
+  t.match(await expanded(), [/1 of 2/]);
+  await page.keyboard.press('n');
+  t.match(await expanded(), [/2 of 2/]);
+  t.equal(await page.evaluate('document.activeElement.id'), 'anomaly-1', 'the focus goes along');
+  await page.waitForURL(/a=2/);
+  await page.keyboard.press('n');
+  t.match(await expanded(), [/2 of 2/], 'the last is the last');
+  await page.keyboard.press('p');
+  t.match(await expanded(), [/1 of 2/]);
+  await page.keyboard.press('?');
+  t.ok(await page.locator('dialog[open]').isVisible());
+  await page.keyboard.press('Escape');
+  t.equal(await page.locator('dialog[open]').count(), 0);
+  await page.keyboard.press('/');
+  t.equal(await page.evaluate('document.activeElement.type'), 'search');
+  await page.keyboard.type('wasd');
+  t.equal(await page.locator('input[type=search]').inputValue(), 'wasd', 'what is typed is not taken for a command');
+  await page.context().close();
+});
+
+t.test('an address shows the same again', { skip }, async (t) => {
+  const { page } = await open(running, reportOf('stale-read'), '#t=20-30&group=node&q=&op=1082');
+  t.equal(await page.locator('select').inputValue(), 'node');
+  t.match(await page.locator('.pinned').textContent(), /Pinned.*write 9001.*history 1082, 1084/);
+  await page.keyboard.press('w');
+  await page.waitForURL(/t=21\.5-28\.5/);
+  await page.keyboard.press('0');
+  await page.waitForURL(/t=0-6/);
+  await page.context().close();
+});
+
+t.test('in the timeline, keys go from operation to operation, and say which', { skip }, async (t) => {
+  const { page } = await open(running, reportOf('valid'));
+  await page.locator('.lanes').focus();
+  await page.keyboard.press('.');
+  const first = await page.locator('.pinned').textContent();
+  t.match(first, /Pinned/);
+  await page.keyboard.press('.');
+  const second = await page.locator('.pinned').textContent();
+  t.not(second, first);
+  await page.keyboard.press(',');
+  t.equal(await page.locator('.pinned').textContent(), first);
+  await page.keyboard.press('Escape');
+  t.notMatch(await page.locator('.pinned').textContent(), /Pinned/);
+  await page.context().close();
+});
+
+t.test(
+  'a pointer on an operation tells its facts, and so does the focus on a bar of an anomaly',
+  { skip },
+  async (t) => {
+    const { page } = await open(running, reportOf('stale-read'));
+    await page.getByRole('button', { name: 'Show it in the timeline' }).click();
+    t.match(await page.locator('.pinned').textContent(), /read → 9000/);
+    const bar = page.locator('.barof').first();
+    await bar.focus();
+    t.match(await bar.getAttribute('aria-label'), /write 9000 · key "stale" · process 900 · ok · node 1/);
+    await page.context().close();
+  },
+);
+
+t.test('hostile keys and values stay text', { skip }, async (t) => {
+  const { page, complaints } = await open(running, reportOf('hostile'));
+  t.match(await page.title(), /^violation: register/, 'no script changed it');
+  t.equal(await page.locator('main img, main svg[onload], main script').count(), 0);
+  t.match(
+    await page.locator('.checks').textContent(),
+    /<\/script><script>document\.title="owned"<\/script> is not linearizable/,
+  );
+  await page.keyboard.press('/');
+  await page.keyboard.type('<img src=x onerror');
+  await page.waitForTimeout(100);
+  t.same(complaints, []);
+  await page.context().close();
+});
+
+t.test('a hundred thousand operations open and move without long stalls', { skip }, async (t) => {
+  const path = writeReport(writeSampleRun(join(root, 'large'), { kind: 'stale-read', operations: 100_000 }));
+  const begun = performance.now();
+  const { page, complaints } = await open(running, path);
+  const openedMs = performance.now() - begun;
+  t.comment(`opened in ${Math.round(openedMs)} ms`);
+  t.ok(openedMs < 6000, 'twice the 3 s that a quiet machine is allowed');
+  await page.evaluate(`
+    window.stalls = [];
+    new PerformanceObserver((list) => stalls.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: 'longtask' });
+  `);
+  for (const key of ['w', 'w', 'd', 'd', 's', 'a', 'w', 'w', 'w', '0']) await page.keyboard.press(key, { delay: 30 });
+  const stalls = (await page.evaluate('stalls')) as number[];
+  t.comment(`long tasks while zooming: ${stalls.map(Math.round).join(', ')} ms`);
+  t.same(complaints, []);
+  await page.context().close();
+});
