@@ -1,4 +1,4 @@
-import { type Events, FAIL, INFO, INVOKE, NO_PROCESS, NONE, OK } from './events.ts';
+import { type Events, INFO, INVOKE, NO_PROCESS, NONE } from './events.ts';
 import { HistoryError } from './history-error.ts';
 
 /** The completion of a call that never completed: after everything. */
@@ -33,23 +33,19 @@ export function pairCalls(events: Events): Calls {
   const complete = new Int32Array(count).fill(OPEN);
   const outcome = new Uint8Array(count).fill(INFO);
   // The call that each process is busy with, plus one. Processes beyond the table (rare) go to the map.
-  let dense = new Int32Array(1024);
+  let most = 0;
+  for (let at = 0; at < length; at++) if (process[at]! > most && process[at]! < DENSE_PROCESSES) most = process[at]!;
+  const dense = new Int32Array(most + 1);
   const sparse = new Map<number, number>();
   let next = 0;
   for (let at = 0; at < length; at++) {
     const p = process[at]!;
     if (p < 0) continue;
-    if (p >= dense.length && p < DENSE_PROCESSES) {
-      const wider = new Int32Array(Math.min(DENSE_PROCESSES, 2 ** Math.ceil(Math.log2(p + 1))));
-      wider.set(dense);
-      dense = wider;
-    }
-    const busy = p < DENSE_PROCESSES ? dense[p]! : (sparse.get(p) ?? 0);
+    const busy = p <= most ? dense[p]! : (sparse.get(p) ?? 0);
     let now = 0;
     if (type[at] === INVOKE) {
       if (busy !== 0) {
         throw broken(
-          events,
           at,
           `process ${p} invokes ${nameOf(events, at)} while its call of event ${invoke[busy - 1]} is open`,
         );
@@ -59,25 +55,21 @@ export function pairCalls(events: Events): Calls {
     } else if (busy === 0) {
       // Jepsen logs what is not a client's call as an info without an invocation.
       if (type[at] === INFO) continue;
-      throw broken(events, at, `process ${p} completes ${nameOf(events, at)}, which it did not invoke`);
+      throw broken(at, `process ${p} completes ${nameOf(events, at)}, which it did not invoke`);
     } else {
       const from = invoke[busy - 1]!;
       if (f[from] !== f[at]) {
-        throw broken(
-          events,
-          at,
-          `process ${p} completes ${nameOf(events, at)}, but had invoked ${nameOf(events, from)}`,
-        );
+        throw broken(at, `process ${p} completes ${nameOf(events, at)}, but had invoked ${nameOf(events, from)}`);
       }
       if (key[at] !== key[from] && key[at] !== NONE) {
-        throw broken(events, at, `process ${p} completes a call on another key than it was invoked on`);
+        throw broken(at, `process ${p} completes a call on another key than it was invoked on`);
       }
-      if (type[at] === OK || type[at] === FAIL) {
+      if (type[at] !== INFO) {
         complete[busy - 1] = at;
         outcome[busy - 1] = type[at]!;
       }
     }
-    if (p < DENSE_PROCESSES) dense[p] = now;
+    if (p <= most) dense[p] = now;
     else sparse.set(p, now);
   }
   return { length: count, invoke, complete, outcome };
@@ -87,40 +79,53 @@ function nameOf(events: Events, at: number): string {
   return JSON.stringify(events.names[events.f[at]!]);
 }
 
-function broken(_events: Events, at: number, what: string): HistoryError {
+function broken(at: number, what: string): HistoryError {
   return new HistoryError(`event ${at}: ${what}`);
 }
 
-/** The calls on one key: `order[from..to)` are their numbers, in order of invocation. */
+/** The calls on each key: `order[offsets[k]..offsets[k + 1])` are their numbers, in order of invocation. */
 export interface KeyGroups {
   readonly keys: readonly number[];
   readonly order: Int32Array<ArrayBuffer>;
-  /** `keys.length + 1` offsets into `order`. */
   readonly offsets: Int32Array<ArrayBuffer>;
+  /** Where each call stands in `order`. */
+  readonly places: Int32Array<ArrayBuffer>;
 }
+
+const NEAR_KEYS = 1 << 16;
 
 /** Groups calls by a reference each, in order of first appearance. */
 export function groupCalls(calls: Calls, keyOf: Int32Array): KeyGroups {
-  const ids = new Map<number, number>();
+  const { length, invoke } = calls;
+  // Small numbers and interned values are found in a table, plus one; others in a map.
+  const near = new Int32Array(2 * NEAR_KEYS);
+  const far = new Map<number, number>();
   const keys: number[] = [];
-  const group = new Int32Array(calls.length);
   const sizes: number[] = [];
-  for (let i = 0; i < calls.length; i++) {
-    const key = keyOf[calls.invoke[i]!]!;
-    let id = ids.get(key);
-    if (id === undefined) {
+  const places = new Int32Array(length);
+  for (let i = 0; i < length; i++) {
+    const key = keyOf[invoke[i]!]!;
+    const at = key + NEAR_KEYS;
+    const isNear = at >= 0 && at < 2 * NEAR_KEYS;
+    let id = isNear ? near[at]! - 1 : (far.get(key) ?? -1);
+    if (id === -1) {
       id = keys.length;
-      ids.set(key, id);
+      if (isNear) near[at] = id + 1;
+      else far.set(key, id);
       keys.push(key);
       sizes.push(0);
     }
-    group[i] = id;
+    places[i] = id;
     sizes[id]!++;
   }
   const offsets = new Int32Array(keys.length + 1);
   for (let id = 0; id < keys.length; id++) offsets[id + 1] = offsets[id]! + sizes[id]!;
   const cursor = offsets.slice(0, keys.length);
-  const order = new Int32Array(calls.length);
-  for (let i = 0; i < calls.length; i++) order[cursor[group[i]!]!++] = i;
-  return { keys, order, offsets };
+  const order = new Int32Array(length);
+  for (let i = 0; i < length; i++) {
+    const place = cursor[places[i]!]!++;
+    places[i] = place;
+    order[place] = i;
+  }
+  return { keys, order, offsets, places };
 }

@@ -7,7 +7,7 @@ import { Transitions } from '../model/transitions.ts';
 import { type Anomaly, type Section, unknown, type Valid, worst } from '../verdict.ts';
 import { type Call, describeCall, describeState, searchCalls, shrink } from './explain.ts';
 import { type FailedCas, failedAs, operationOf } from './operations.ts';
-import { RegisterReader } from './register-calls.ts';
+import { Registers } from './register-calls.ts';
 import { RegisterProblems } from './register-problems.ts';
 import { type Prefix, Search, type SearchBounds, type SearchResult } from './search.ts';
 import { CAS, READ, type RegisterCalls, WRITE, type ZoneConflict, Zones } from './zones.ts';
@@ -74,9 +74,9 @@ class LinearCheck {
   readonly #calls: Calls;
   readonly #transitions: Transitions<unknown>;
   readonly #zones = new Zones();
-  readonly #reader: RegisterReader | undefined;
   readonly #problems: RegisterProblems;
   readonly #bounds: SearchBounds;
+  readonly #search: Search<unknown>;
   #explained = 0;
 
   constructor(events: Events, options: LinearOptions) {
@@ -88,15 +88,13 @@ class LinearCheck {
     this.#transitions = new Transitions(this.#model);
     const initial = this.#transitions.state(this.#initial);
     this.#problems = new RegisterProblems(events, this.#transitions, initial);
-    this.#reader = isRegister(this.#model)
-      ? new RegisterReader(events, this.#calls, this.#model, options.failedCas)
-      : undefined;
     const { now } = options;
     const deadline = (now?.() ?? 0) + (options.timeMaxMs ?? TIME_MAX_MS);
     this.#bounds = {
       configurationsMax: options.configurationsMax ?? CONFIGURATIONS_MAX,
       expired: () => now !== undefined && now() > deadline,
     };
+    this.#search = new Search(this.#transitions, this.#bounds, options.certificate === true);
   }
 
   section(): Section {
@@ -107,9 +105,17 @@ class LinearCheck {
     const groups = groupCalls(this.#calls, this.#events.key);
     const counts = { operations: length, completed, unknownOutcomes: length - completed, keys: groups.keys.length };
     if (!this.#informed()) return unknown('nothing in the history tells anything of the state: no reads', counts);
-    const verdicts = groups.keys.map((key, at) =>
-      this.#key(key, groups.order.subarray(groups.offsets[at], groups.offsets[at + 1])),
-    );
+    const registers = isRegister(this.#model)
+      ? new Registers(this.#events, this.#calls, groups.places, this.#model, this.#options.failedCas)
+      : undefined;
+    const initial = this.#events.ref(this.#options.initial ?? null);
+    const verdicts = groups.keys.map((key, at) => {
+      const from = groups.offsets[at]!;
+      const to = groups.offsets[at + 1]!;
+      const own = groups.order.subarray(from, to);
+      const register = registers?.slice(from, to, initial);
+      return register === undefined ? this.#general(key, own) : this.#register(key, own, register);
+    });
     return sectionOf(this.#events, this.#model, verdicts, counts);
   }
 
@@ -127,15 +133,6 @@ class LinearCheck {
     return false;
   }
 
-  #key(key: Ref, own: Int32Array): KeyVerdict {
-    const register = this.#reader?.of(own, this.#initialRef());
-    return register === undefined ? this.#general(key, own) : this.#register(key, own, register);
-  }
-
-  #initialRef(): Ref {
-    return this.#events.ref(this.#options.initial ?? null);
-  }
-
   #register(key: Ref, own: Int32Array, register: RegisterCalls): KeyVerdict {
     const operations = own.length;
     const zones = this.#zones.check(register);
@@ -150,15 +147,14 @@ class LinearCheck {
       return { key, valid: true, path: 'zones', operations, order };
     }
     const { problem, names } = this.#problems.of(register);
-    const result = new Search(problem, this.#bounds, this.#options.certificate === true).run();
+    const result = this.#search.run(problem);
     return this.#searched(key, own, result, (call) => register.invoke[names[call]!]!);
   }
 
   #general(key: Ref, own: Int32Array): KeyVerdict {
     const calls = this.#callsOf(own);
     const initial = this.#transitions.state(this.#initial);
-    const wantOrder = this.#options.certificate === true;
-    const result = searchCalls(this.#transitions, initial, calls, this.#bounds, wantOrder);
+    const result = searchCalls(this.#search, this.#transitions, initial, calls);
     return this.#searched(key, own, result, (call) => calls[call]!.invoke);
   }
 

@@ -3,7 +3,7 @@ import { OPEN } from '../history/calls.ts';
 import type { Value } from '../history/op.ts';
 import type { Model, Operation } from '../model/model.ts';
 import { Transitions } from '../model/transitions.ts';
-import { type Prefix, Search, type SearchBounds, type SearchResult } from './search.ts';
+import { type Prefix, Search, type SearchResult } from './search.ts';
 
 /** A call of the history, with where it is found in it. */
 export interface Call {
@@ -29,23 +29,17 @@ const PREFIXES_MAX = 3;
 
 /** Searches the calls, which are in order of invocation. */
 export function searchCalls(
+  search: Search<unknown>,
   transitions: Transitions<unknown>,
   initial: number,
   calls: readonly Call[],
-  bounds: SearchBounds,
-  wantOrder = false,
 ): SearchResult {
-  return new Search(
-    {
-      transitions,
-      initial,
-      classes: Int32Array.from(calls, (call) => transitions.classOf(call.operation)),
-      invoke: Int32Array.from(calls, (call) => call.invoke),
-      complete: Int32Array.from(calls, (call) => call.complete),
-    },
-    bounds,
-    wantOrder,
-  ).run();
+  return search.run({
+    initial,
+    classes: Int32Array.from(calls, (call) => transitions.classOf(call.operation)),
+    invoke: Int32Array.from(calls, (call) => call.invoke),
+    complete: Int32Array.from(calls, (call) => call.complete),
+  });
 }
 
 /**
@@ -61,18 +55,18 @@ export function shrink(
 ): Counterexample {
   const transitions = new Transitions(model);
   const start = transitions.state(initial);
-  const bounds: SearchBounds = { configurationsMax: CONFIGURATIONS_MAX, expired };
+  const search = new Search(transitions, { configurationsMax: CONFIGURATIONS_MAX, expired }, false);
   let tries = 0;
   let kept = calls;
-  let failure = searchCalls(transitions, start, kept, bounds);
+  let failure = searchCalls(search, transitions, start, kept);
   const stillFails = (fewer: readonly Call[]): boolean => {
     tries++;
-    const result = searchCalls(transitions, start, fewer, bounds);
+    const result = searchCalls(search, transitions, start, fewer);
     if (result.valid !== false) return false;
     // What came after the completion that nothing reaches is not needed; what was open then is open for ever.
     const end = fewer[result.call]!.complete;
     kept = cut(model, fewer, end);
-    failure = kept === fewer ? result : searchCalls(transitions, start, kept, bounds);
+    failure = kept === fewer ? result : searchCalls(search, transitions, start, kept);
     return true;
   };
   if (failure.valid === false) stillFails(kept);

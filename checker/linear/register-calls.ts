@@ -16,63 +16,49 @@ const KINDS: { readonly [f: string]: number } = {
 };
 
 /**
- * Reads the calls on one key as those on a register. One instance is used for many keys, to reuse its columns:
- * what `of` returned is only good until the next call.
+ * The calls of a whole history as calls on registers, by key. One pass in order of invocation, so that memory is
+ * read in order; what is written goes to as many places as there are keys.
  */
-export class RegisterReader {
-  readonly #events: Events;
-  readonly #calls: Calls;
-  readonly #model: Model<unknown>;
-  readonly #failedCas: FailedCas | undefined;
-  /** The kind of each function of the history. */
-  readonly #kinds: Uint8Array;
-  readonly #deletes: number;
-  #kind = new Uint8Array(0);
-  #first = new Int32Array(0);
-  #second = new Int32Array(0);
-  #invoke = new Int32Array(0);
-  #complete = new Int32Array(0);
+export class Registers {
+  readonly #kind: Uint8Array;
+  readonly #first: Int32Array;
+  readonly #second: Int32Array;
+  readonly #invoke: Int32Array;
+  readonly #complete: Int32Array;
 
-  constructor(events: Events, calls: Calls, model: Model<unknown>, failedCas: FailedCas | undefined) {
-    this.#events = events;
-    this.#calls = calls;
-    this.#model = model;
-    this.#failedCas = failedCas;
+  constructor(
+    events: Events,
+    calls: Calls,
+    places: Int32Array,
+    model: Model<unknown>,
+    failedCas: FailedCas | undefined,
+  ) {
     const known = model.functions ?? [];
-    this.#kinds = Uint8Array.from(events.names, (f) => (known.includes(f) ? (KINDS[f] ?? OTHER) : OTHER));
-    this.#deletes = events.names.indexOf('delete');
-  }
-
-  /** Undefined when one of the calls is not one that a register knows. */
-  of(own: Int32Array, initial: Ref): RegisterCalls | undefined {
-    const length = own.length;
-    this.#reserve(length);
-    const events = this.#events;
+    const kinds = Uint8Array.from(events.names, (f) => (known.includes(f) ? (KINDS[f] ?? OTHER) : OTHER));
+    const deletes = events.names.indexOf('delete');
+    const { length, invoke: invokes, complete: completes, outcome } = calls;
     const { f, a, b } = events;
-    const { invoke: invokes, complete: completes, outcome } = this.#calls;
-    const kinds = this.#kinds;
-    const kind = this.#kind;
-    const first = this.#first;
-    const second = this.#second;
-    const invoke = this.#invoke;
-    const complete = this.#complete;
-    for (let i = 0; i < length; i++) {
-      const call = own[i]!;
+    const kind = new Uint8Array(length);
+    const first = new Int32Array(length);
+    const second = new Int32Array(length);
+    const invoke = new Int32Array(length);
+    const complete = new Int32Array(length);
+    for (let call = 0; call < length; call++) {
       const at = invokes[call]!;
       const end = completes[call]!;
+      const i = places[call]!;
       invoke[i] = at;
       complete[i] = end;
       let k = kinds[f[at]!]!;
-      if (end !== OPEN && outcome[call] !== OK) {
+      if (end !== OPEN && outcome[call] !== OK && k !== OTHER) {
         // A call that failed did not happen; a cas may have told why.
-        k = k === CAS && failedAs(events, this.#model, at, end, this.#failedCas) === 'refused' ? MISMATCH : NOTHING;
-        if (k === NOTHING && kinds[f[at]!] === OTHER) return undefined;
+        k = k === CAS && failedAs(events, model, at, end, failedCas) === 'refused' ? MISMATCH : NOTHING;
       }
       if (k === READ) {
         if (end === OPEN) k = NOTHING;
         else first[i] = b[end] === NONE ? a[end]! : events.ref(events.valueAt(end));
       } else if (k === WRITE) {
-        if (f[at] === this.#deletes) first[i] = NULL;
+        if (f[at] === deletes) first[i] = NULL;
         else first[i] = b[at] === NONE ? a[at]! : events.ref(events.valueAt(at));
       } else if (k === CAS || k === MISMATCH) {
         if (b[at] === NONE) {
@@ -82,27 +68,28 @@ export class RegisterReader {
         second[i] = b[at]!;
         // A cas to the same value is a read of it.
         if (k === CAS && a[at] === b[at]) k = end === OPEN ? NOTHING : READ;
-      } else if (k === OTHER) return undefined;
+      }
       kind[i] = k;
     }
-    return {
-      length,
-      kind: kind.subarray(0, length),
-      first: first.subarray(0, length),
-      second: second.subarray(0, length),
-      invoke: invoke.subarray(0, length),
-      complete: complete.subarray(0, length),
-      initial,
-    };
+    this.#kind = kind;
+    this.#first = first;
+    this.#second = second;
+    this.#invoke = invoke;
+    this.#complete = complete;
   }
 
-  #reserve(length: number): void {
-    if (length <= this.#kind.length) return;
-    const room = Math.max(256, 2 ** Math.ceil(Math.log2(length)));
-    this.#kind = new Uint8Array(room);
-    this.#first = new Int32Array(room);
-    this.#second = new Int32Array(room);
-    this.#invoke = new Int32Array(room);
-    this.#complete = new Int32Array(room);
+  /** The calls at places `[from, to)`; undefined when one of them is not one that a register knows. */
+  slice(from: number, to: number, initial: Ref): RegisterCalls | undefined {
+    const kind = this.#kind.subarray(from, to);
+    if (kind.includes(OTHER)) return undefined;
+    return {
+      length: to - from,
+      kind,
+      first: this.#first.subarray(from, to),
+      second: this.#second.subarray(from, to),
+      invoke: this.#invoke.subarray(from, to),
+      complete: this.#complete.subarray(from, to),
+      initial,
+    };
   }
 }

@@ -13,7 +13,7 @@ const NEAR = 1 << 10;
  * All keys share one table of transitions.
  */
 export class RegisterProblems {
-  readonly transitions: Transitions<unknown>;
+  readonly #transitions: Transitions<unknown>;
   readonly #events: Events;
   readonly #initial: number;
   /** Classes by kind and values, where the values are small. */
@@ -22,11 +22,11 @@ export class RegisterProblems {
   constructor(events: Events, transitions: Transitions<unknown>, initial: number) {
     this.#events = events;
     this.#initial = initial;
-    this.transitions = transitions;
+    this.#transitions = transitions;
   }
 
   /** The problem, and for each of its calls the number of the register's call. */
-  of(calls: RegisterCalls): { readonly problem: Problem<unknown>; readonly names: Int32Array } {
+  of(calls: RegisterCalls): { readonly problem: Problem; readonly names: Int32Array } {
     const { length, kind, first, second, invoke, complete } = calls;
     const named = new Set<Ref>();
     let mismatches = false;
@@ -60,7 +60,6 @@ export class RegisterProblems {
     const mine = names.subarray(0, kept);
     return {
       problem: {
-        transitions: this.transitions,
         initial: this.#initial,
         classes: classes.subarray(0, kept),
         invoke: mine.map((i) => invoke[i]!),
@@ -73,12 +72,12 @@ export class RegisterProblems {
   #classOf(kind: number, first: Ref, second: Ref, unknown: boolean): number {
     const two = kind === CAS ? second : 0;
     if (first < -NEAR || first >= NEAR || two < -NEAR || two >= NEAR) {
-      return this.transitions.classOf(this.#operation(kind, first, two, unknown));
+      return this.#transitions.classOf(this.#operation(kind, first, two, unknown));
     }
     const at = (((first + NEAR) * 2 * NEAR + two + NEAR) * 4 + kind) * 2 + Number(unknown);
     let found = this.#near.get(at);
     if (found === undefined) {
-      found = this.transitions.classOf(this.#operation(kind, first, two, unknown));
+      found = this.#transitions.classOf(this.#operation(kind, first, two, unknown));
       this.#near.set(at, found);
     }
     return found;

@@ -2,10 +2,9 @@ import { OPEN } from '../history/calls.ts';
 import { REFUSED, type Transitions } from '../model/transitions.ts';
 
 /** The calls on one key, as the search sees them; in order of invocation, positions are indices of events. */
-export interface Problem<State> {
-  readonly transitions: Transitions<State>;
+export interface Problem {
   readonly initial: number;
-  /** The class of each call in `transitions`. */
+  /** The class of each call in the search's transitions. */
   readonly classes: Int32Array;
   readonly invoke: Int32Array;
   /** `OPEN` for a call that may have happened at any time after its invocation, or never. */
@@ -51,6 +50,9 @@ export type SearchResult =
 const PREFIXES_MAX = 8;
 const STEPS_BETWEEN_LOOKS = 256;
 const NOT = -1;
+const EMPTY = new Int32Array(0);
+/** The tree of linearizations is cleared of dead ends when it is this large, and then each time it has doubled. */
+const TRAILS_MIN = 1 << 20;
 
 /**
  * A set of configurations. A configuration is a row of words: the state; one bit for each slot whose call is
@@ -58,32 +60,33 @@ const NOT = -1;
  * calls, the one that used fewer of each class can do all that the other can, so the other is not kept.
  */
 class Configurations {
-  words: Int32Array;
+  words = new Int32Array(64);
   /** For each row the last step of its linearization. */
-  trails: Int32Array;
+  trails = new Int32Array(16);
   length = 0;
   live = 0;
-  readonly #width: number;
-  readonly #head: number;
-  #table: Int32Array;
+  #width = 1;
+  #head = 1;
+  #table = new Int32Array(64).fill(NOT);
+  /** The slot in the table that each row was given; rows behind another of the same head have that one's. */
+  #slots = new Int32Array(16);
   /** The next row with the same head. */
-  #chain: Int32Array;
+  #chain = new Int32Array(16);
 
   /** `head`: how many words are compared for equality; the rest are counts of crashed calls. */
-  constructor(width: number, head: number) {
+  reset(width: number, head: number): void {
+    this.clear();
     this.#width = width;
     this.#head = head;
-    this.words = new Int32Array(64 * width);
-    this.trails = new Int32Array(64);
-    this.#chain = new Int32Array(64);
-    this.#table = new Int32Array(256).fill(NOT);
   }
 
   clear(): void {
-    if (this.length === 0) return;
+    // A table that was large once is not wiped for the few rows of now.
+    if (this.length * 8 < this.#table.length) {
+      for (let row = 0; row < this.length; row++) this.#table[this.#slots[row]!] = NOT;
+    } else this.#table.fill(NOT);
     this.length = 0;
     this.live = 0;
-    this.#table.fill(NOT);
   }
 
   isDead(row: number): boolean {
@@ -115,7 +118,7 @@ class Configurations {
           if (order === 1) {
             // The new row is better: the old one goes, unless it is the first, whose head the table needs.
             if (previous === NOT) {
-              const heir = this.#append(row, trail);
+              const heir = this.#append(row, trail, slot);
               this.#chain[heir] = this.#dropWorse(next, row);
               this.words[at * width] = NOT;
               this.live--;
@@ -130,14 +133,14 @@ class Configurations {
           }
           at = next;
         }
-        const added = this.#append(row, trail);
+        const added = this.#append(row, trail, slot);
         this.#chain[added] = NOT;
         this.#chain[previous] = added;
         return true;
       }
       slot = (slot + 1) & mask;
     }
-    const added = this.#append(row, trail);
+    const added = this.#append(row, trail, slot);
     this.#chain[added] = NOT;
     this.#table[slot] = added;
     if (this.length * 2 > this.#table.length) this.#rehash();
@@ -179,10 +182,10 @@ class Configurations {
     return true;
   }
 
-  #append(row: Int32Array, trail: number): number {
+  #append(row: Int32Array, trail: number, slot: number): number {
     const width = this.#width;
     if ((this.length + 1) * width > this.words.length) {
-      const words = new Int32Array(this.words.length * 2);
+      const words = new Int32Array(Math.max(this.words.length, width) * 2);
       words.set(this.words);
       this.words = words;
     }
@@ -193,7 +196,11 @@ class Configurations {
       const chain = new Int32Array(this.length * 2);
       chain.set(this.#chain);
       this.#chain = chain;
+      const slots = new Int32Array(this.length * 2);
+      slots.set(this.#slots);
+      this.#slots = slots;
     }
+    this.#slots[this.length] = slot;
     const from = this.length * width;
     for (let i = 0; i < width; i++) this.words[from + i] = row[i]!;
     this.trails[this.length] = trail;
@@ -215,6 +222,7 @@ class Configurations {
       let slot = hash & mask;
       while (this.#table[slot] !== NOT) slot = (slot + 1) & mask;
       this.#table[slot] = first;
+      for (let at = first; at !== NOT; at = this.#chain[at]!) this.#slots[at] = slot;
     }
   }
 }
@@ -272,101 +280,145 @@ class Trails {
  * that completes first goes first; crashed calls with the same effect are a number.
  */
 export class Search<State> {
-  readonly #problem: Problem<State>;
+  readonly #transitions: Transitions<State>;
   readonly #bounds: SearchBounds;
-  /** Whether the linearization is wanted. */
-  readonly #trails: Trails | undefined;
-  #trailsMax = 1 << 20;
-  readonly #slotOf: Int32Array;
-  readonly #callIn: Int32Array;
+  readonly #wantOrder: boolean;
+  #problem: Problem = { initial: 0, classes: EMPTY, invoke: EMPTY, complete: EMPTY };
+  /** Present when the linearization is wanted. */
+  #trails: Trails | undefined;
+  #trailsMax = TRAILS_MIN;
+  #slotOf = new Int32Array(16);
+  /** The call in each slot. */
+  #callIn: number[] = [];
   readonly #free: number[] = [];
-  readonly #maskWords: number;
-  readonly #width: number;
+  #maskWords = 0;
+  #width = 1;
   /** The class, and the calls, of each number of crashed calls. */
-  readonly #crashClasses: number[] = [];
-  readonly #crashed: number[][] = [];
-  readonly #crashIndex: Int32Array;
+  #crashClasses: number[] = [];
+  #crashed: number[][] = [];
   /** How many of each class were invoked so far. */
-  readonly #crashInvoked: Int32Array;
-  readonly #observes: Uint8Array;
+  #crashInvoked: number[] = [];
+  readonly #observes: number[] = [];
   /** Slots of open calls that may change the state, the first to complete first. */
-  #movers: number[] = [];
+  readonly #movers: number[] = [];
   readonly #observers: Set<number> = new Set();
   /** For each state, the open observers that fit it; computed once for each set of open observers. */
-  #fits = new Int32Array(0);
-  #fitsEpoch = new Int32Array(0);
+  #fits = new Int32Array(64);
+  #fitsEpoch = new Int32Array(64);
   #epoch = 1;
-  #current: Configurations;
-  #next: Configurations;
-  readonly #work: Configurations;
-  readonly #row: Int32Array;
-  readonly #from: Int32Array;
-  readonly #classStamp: Int32Array;
+  #current = new Configurations();
+  #next = new Configurations();
+  readonly #work = new Configurations();
+  #row = new Int32Array(1);
+  #from = new Int32Array(1);
+  #classStamp = new Int32Array(64);
   #stamp = 0;
   #steps = 0;
 
-  constructor(problem: Problem<State>, bounds: SearchBounds, wantOrder: boolean) {
-    this.#problem = problem;
+  constructor(transitions: Transitions<State>, bounds: SearchBounds, wantOrder: boolean) {
+    this.#transitions = transitions;
     this.#bounds = bounds;
-    this.#trails = wantOrder ? new Trails() : undefined;
-    const { classes, invoke, complete, transitions } = problem;
-    this.#observes = Uint8Array.from(transitions.classes, (one) => (transitions.model.observes?.(one) ? 1 : 0));
-    this.#slotOf = new Int32Array(classes.length).fill(NOT);
-    const crashIds = new Map<number, number>();
-    this.#crashIndex = new Int32Array(classes.length).fill(NOT);
-    let most = 0;
-    let open = 0;
-    const ends = complete.filter((end) => end !== OPEN).sort();
-    let ended = 0;
-    for (let i = 0; i < classes.length; i++) {
-      while (ended < ends.length && ends[ended]! < invoke[i]!) {
-        ended++;
-        open--;
-      }
-      if (complete[i] === OPEN) {
-        const one = classes[i]!;
-        if (this.#observes[one]) continue;
-        let id = crashIds.get(one);
-        if (id === undefined) {
-          id = this.#crashClasses.length;
-          crashIds.set(one, id);
-          this.#crashClasses.push(one);
-          this.#crashed.push([]);
-        }
-        this.#crashIndex[i] = id;
-        this.#crashed[id]!.push(i);
-      } else {
-        open++;
-        if (open > most) most = open;
-      }
-    }
-    this.#callIn = new Int32Array(most).fill(NOT);
-    for (let slot = most - 1; slot >= 0; slot--) this.#free.push(slot);
-    this.#maskWords = (most + 31) >>> 5;
-    this.#width = 1 + this.#maskWords + this.#crashClasses.length;
-    this.#crashInvoked = new Int32Array(this.#crashClasses.length);
-    this.#current = new Configurations(this.#width, 1 + this.#maskWords);
-    this.#next = new Configurations(this.#width, 1 + this.#maskWords);
-    this.#work = new Configurations(this.#width, 1 + this.#maskWords);
-    this.#row = new Int32Array(this.#width);
-    this.#from = new Int32Array(this.#width);
-    this.#classStamp = new Int32Array(transitions.classes.length);
+    this.#wantOrder = wantOrder;
   }
 
-  run(): SearchResult {
-    const { invoke, complete, classes } = this.#problem;
-    this.#row[0] = this.#problem.initial;
+  /** Searches one key. An instance is used for many, one after another. */
+  run(problem: Problem): SearchResult {
+    const ends = this.#prepare(problem);
+    const { invoke, complete } = problem;
+    this.#row.fill(0);
+    this.#row[0] = problem.initial;
     this.#current.add(this.#row, NOT);
-    const byEnd = Int32Array.from(classes.keys()).filter((call) => complete[call] !== OPEN);
-    byEnd.sort((a, b) => complete[a]! - complete[b]!);
     let next = 0;
-    for (const call of byEnd) {
-      while (next < invoke.length && invoke[next]! < complete[call]!) this.#invoke(next++);
+    for (const call of ends) {
+      const end = complete[call]!;
+      while (next < invoke.length && invoke[next]! < end) this.#invoke(next++);
       const stopped = this.#complete(call);
       if (stopped !== undefined) return stopped;
     }
     const order = this.#trails?.order(this.#current.trails[this.#anyRow()]!);
     return { valid: true, order, steps: this.#steps };
+  }
+
+  /** Gives the calls that complete, in order of completion. */
+  #prepare(problem: Problem): Int32Array {
+    this.#problem = problem;
+    const { classes, invoke, complete } = problem;
+    const { classes: operations, model } = this.#transitions;
+    for (let one = this.#observes.length; one < operations.length; one++) {
+      this.#observes.push(model.observes?.(operations[one]!) === true ? 1 : 0);
+    }
+    const { length } = classes;
+    if (this.#slotOf.length < length) this.#slotOf = new Int32Array(2 * length);
+    if (this.#classStamp.length < operations.length) this.#classStamp = new Int32Array(2 * operations.length);
+    this.#crashClasses = [];
+    this.#crashed = [];
+    this.#crashInvoked = [];
+    let completing = 0;
+    for (let i = 0; i < length; i++) if (complete[i] !== OPEN) completing++;
+    const ends = new Int32Array(completing);
+    completing = 0;
+    // Calls come in order of invocation, which is nearly that of completion: insertion is quick.
+    for (let i = 0; i < length; i++) {
+      const end = complete[i]!;
+      if (end === OPEN) {
+        this.#addCrashed(i);
+        continue;
+      }
+      let at = completing++;
+      while (at > 0 && complete[ends[at - 1]!]! > end) {
+        ends[at] = ends[at - 1]!;
+        at--;
+      }
+      ends[at] = i;
+    }
+    let most = 0;
+    for (let i = 0, ended = 0, open = 0; i < length; i++) {
+      if (complete[i] === OPEN) continue;
+      open++;
+      while (complete[ends[ended]!]! < invoke[i]!) {
+        ended++;
+        open--;
+      }
+      if (open > most) most = open;
+    }
+    this.#callIn.length = 0;
+    this.#free.length = 0;
+    for (let slot = most - 1; slot >= 0; slot--) {
+      this.#callIn.push(NOT);
+      this.#free.push(slot);
+    }
+    this.#movers.length = 0;
+    this.#observers.clear();
+    this.#epoch++;
+    const words = (most + 31) >>> 5;
+    if (words !== this.#maskWords) {
+      this.#maskWords = words;
+      this.#fits = new Int32Array(this.#fitsEpoch.length * words);
+    }
+    this.#width = 1 + words + this.#crashClasses.length;
+    if (this.#row.length !== this.#width) {
+      this.#row = new Int32Array(this.#width);
+      this.#from = new Int32Array(this.#width);
+    }
+    for (const set of [this.#current, this.#next, this.#work]) set.reset(this.#width, 1 + words);
+    this.#trails = this.#wantOrder ? new Trails() : undefined;
+    this.#trailsMax = TRAILS_MIN;
+    this.#steps = 0;
+    return ends;
+  }
+
+  #addCrashed(call: number): void {
+    const one = this.#problem.classes[call]!;
+    // A crashed observer constrains nothing.
+    if (this.#observes[one] === 1) return;
+    const id = this.#crashClasses.indexOf(one);
+    if (id !== -1) {
+      this.#crashed[id]!.push(call);
+      return;
+    }
+    this.#crashClasses.push(one);
+    this.#crashed.push([call]);
+    this.#crashInvoked.push(0);
   }
 
   #anyRow(): number {
@@ -375,18 +427,16 @@ export class Search<State> {
   }
 
   #invoke(call: number): void {
-    const crash = this.#crashIndex[call]!;
-    if (crash !== NOT) {
-      this.#crashInvoked[crash]!++;
+    const { complete, classes } = this.#problem;
+    if (complete[call] === OPEN) {
+      const crash = this.#crashClasses.indexOf(classes[call]!);
+      if (crash !== NOT) this.#crashInvoked[crash]!++;
       return;
     }
-    const { complete, classes } = this.#problem;
-    // A crashed observer constrains nothing.
-    if (complete[call] === OPEN) return;
     const slot = this.#free.pop()!;
     this.#slotOf[call] = slot;
     this.#callIn[slot] = call;
-    if (this.#observes[classes[call]!]) {
+    if (this.#observes[classes[call]!] === 1) {
       this.#observers.add(slot);
       this.#epoch++;
       return;
@@ -422,7 +472,8 @@ export class Search<State> {
     if (this.#fitsEpoch[state] !== this.#epoch) {
       this.#fitsEpoch[state] = this.#epoch;
       this.#fits.fill(0, from, from + words);
-      const { transitions, classes } = this.#problem;
+      const { classes } = this.#problem;
+      const transitions = this.#transitions;
       for (const slot of this.#observers) {
         if (transitions.step(state, classes[this.#callIn[slot]!]!) === state)
           this.#fits[from + (slot >>> 5)]! |= 1 << (slot & 31);
@@ -466,7 +517,8 @@ export class Search<State> {
       sort(this.#current.trails[at]!);
     }
     const from = this.#from;
-    const { transitions, classes } = this.#problem;
+    const { classes } = this.#problem;
+    const transitions = this.#transitions;
     const before = work.length;
     for (let at = 0; at < work.length; at++) {
       if (work.isDead(at)) continue;
@@ -526,7 +578,7 @@ export class Search<State> {
     this.#current = next;
     if (this.#trails !== undefined && this.#trails.length > this.#trailsMax) {
       this.#trails.compact(next.trails, next.length);
-      this.#trailsMax = Math.max(1 << 20, this.#trails.length * 2);
+      this.#trailsMax = Math.max(TRAILS_MIN, this.#trails.length * 2);
     }
     return undefined;
   }
