@@ -28,6 +28,8 @@ export interface LinearOptions {
   readonly now?: () => number;
   /** Bound on the configurations that the search of one key may hold at once; default 1,000,000. Reached: `unknown`. */
   readonly configurationsMax?: number;
+  /** Whether violations are shrunk and explained; default true. */
+  readonly explain?: boolean;
   /** Puts the linearization of every valid key into `details.certificates`. */
   readonly certificate?: boolean;
 }
@@ -36,7 +38,7 @@ const TIME_MAX_MS = 60_000;
 const CONFIGURATIONS_MAX = 1_000_000;
 /** Bound on the time for making a violation small, beyond that of finding it. */
 const SHRINK_MAX_MS = 2_000;
-/** Anomalies that are shrunk and explained; more keys than that are only named. */
+/** How many violations are shrunk and explained; further keys are only named. */
 const EXPLAINED_MAX = 8;
 
 /** How a key was decided: by the zones of its values, or by the general search. */
@@ -139,8 +141,13 @@ class LinearCheck {
     if (zones !== undefined) {
       const { conflict } = zones;
       if (conflict !== undefined) {
-        const calls = this.#conflicting(own, register, conflict);
-        return { key, valid: false, path: 'zones', operations, anomaly: this.#anomaly(key, calls, conflict.reason) };
+        return {
+          key,
+          valid: false,
+          path: 'zones',
+          operations,
+          anomaly: this.#anomaly(key, () => this.#conflicting(own, register, conflict), conflict.reason),
+        };
       }
       if (this.#options.certificate !== true) return { key, valid: true, path: 'zones', operations };
       const order = this.#zones.order(register).map((i) => register.invoke[i]!);
@@ -180,17 +187,13 @@ class LinearCheck {
       };
       return { key, valid: 'unknown', path: 'search', operations, reason, frontier };
     }
-    // Only what was invoked before the completion that nothing reaches can matter.
-    const at = nameOf(result.call);
-    const end = this.#calls.complete[own.find((call) => this.#calls.invoke[call] === at)!]!;
-    const before = own.filter((call) => this.#calls.invoke[call]! < end);
-    return {
-      key,
-      valid: false,
-      path: 'search',
-      operations,
-      anomaly: this.#anomaly(key, this.#callsOf(before), 'search'),
+    const suspects = (): readonly Call[] => {
+      // Only what was invoked before the completion that nothing reaches can matter.
+      const at = nameOf(result.call);
+      const end = this.#calls.complete[own.find((call) => this.#calls.invoke[call] === at)!]!;
+      return this.#callsOf(own.filter((call) => this.#calls.invoke[call]! < end));
     };
+    return { key, valid: false, path: 'search', operations, anomaly: this.#anomaly(key, suspects, 'search') };
   }
 
   #callsOf(own: Iterable<number>): Call[] {
@@ -229,16 +232,11 @@ class LinearCheck {
     return this.#callsOf([...picked].sort((a, b) => a - b).map((i) => own[i]!));
   }
 
-  #anomaly(key: Ref, calls: readonly Call[], conflict: string): Anomaly {
+  #anomaly(key: Ref, suspects: () => readonly Call[], conflict: string): Anomaly {
     const where = key === NONE ? {} : { key: this.#events.value(key) };
-    if (++this.#explained > EXPLAINED_MAX) {
-      return {
-        kind: 'nonlinearizable',
-        message: `not linearizable; not shrunk, as ${EXPLAINED_MAX} others were`,
-        ...where,
-        ops: [],
-        evidence: { conflict },
-      };
+    if (this.#options.explain === false || ++this.#explained > EXPLAINED_MAX) {
+      const message = 'not linearizable (a counterexample was not looked for)';
+      return { kind: 'nonlinearizable', message, ...where, ops: [], evidence: { conflict } };
     }
     const { now } = this.#options;
     const until = (now?.() ?? 0) + SHRINK_MAX_MS;

@@ -10,7 +10,7 @@ export interface Call {
   readonly operation: Operation;
   /** Index of its invocation. */
   readonly invoke: number;
-  /** Index of its completion, `OPEN` when its outcome is unknown. */
+  /** Index of its completion; `OPEN` when its outcome is unknown, or its completion not needed. */
   readonly complete: number;
 }
 
@@ -93,16 +93,12 @@ export function shrink(
   };
 }
 
-/** The calls up to an event; what had not completed then has an unknown outcome. */
+/** The calls up to an event. What had not completed then need not have happened; if it did, its answer is known. */
 function cut(model: Model<unknown>, calls: readonly Call[], end: number): readonly Call[] {
   if (calls.every((call) => call.complete <= end)) return calls;
   return calls
     .filter((call) => call.invoke < end && (call.complete <= end || model.observes?.(call.operation) !== true))
-    .map((call) => (call.complete <= end ? call : forget(call)));
-}
-
-function forget({ operation, invoke }: Call): Call {
-  return { operation: { ...operation, result: undefined, outcome: 'unknown' }, invoke, complete: OPEN };
+    .map((call) => (call.complete <= end ? call : { ...call, complete: OPEN }));
 }
 
 /** The calls without those in `[from, to)` and all that must go with them; undefined when that is not allowed. */

@@ -5,7 +5,8 @@ import type { Transitions } from '../model/transitions.ts';
 import type { Problem } from './search.ts';
 import { CAS, MISMATCH, NOTHING, READ, type RegisterCalls, WRITE } from './zones.ts';
 
-const NEAR = 1 << 10;
+/** Values from -NEAR to NEAR are looked up in tables, others in maps. */
+const NEAR = 32;
 
 /**
  * Makes problems for the search from the calls on registers. Values that nobody reads or compares with are all
@@ -16,8 +17,12 @@ export class RegisterProblems {
   readonly #transitions: Transitions<unknown>;
   readonly #events: Events;
   readonly #initial: number;
-  /** Classes by kind and values, where the values are small. */
-  readonly #near = new Map<number, number>();
+  /** Classes by kind and values, plus one. */
+  readonly #near = new Int32Array(2 * NEAR * 2 * NEAR * 8);
+  /** The last key, by number, that named each value. */
+  readonly #namedBy = new Int32Array(2 * NEAR);
+  readonly #namedFar = new Set<Ref>();
+  #key = 0;
 
   constructor(events: Events, transitions: Transitions<unknown>, initial: number) {
     this.#events = events;
@@ -28,11 +33,12 @@ export class RegisterProblems {
   /** The problem, and for each of its calls the number of the register's call. */
   of(calls: RegisterCalls): { readonly problem: Problem; readonly names: Int32Array } {
     const { length, kind, first, second, invoke, complete } = calls;
-    const named = new Set<Ref>();
+    this.#key++;
+    this.#namedFar.clear();
     let mismatches = false;
     for (let i = 0; i < length; i++) {
       const k = kind[i]!;
-      if (k === READ || k === CAS || k === MISMATCH) named.add(first[i]!);
+      if (k === READ || k === CAS || k === MISMATCH) this.#name(first[i]!);
       if (k === MISMATCH) mismatches = true;
     }
     let junk: Ref | undefined;
@@ -44,11 +50,11 @@ export class RegisterProblems {
       if (k === NOTHING) continue;
       let one = first[i]!;
       let two = second[i]!;
-      if (k === WRITE && !named.has(one)) {
+      if (k === WRITE && !this.#isNamed(one)) {
         if (complete[i] === OPEN && !mismatches) continue;
         junk ??= one;
         one = junk;
-      } else if (k === CAS && !named.has(two)) {
+      } else if (k === CAS && !this.#isNamed(two)) {
         if (complete[i] === OPEN && !mismatches) continue;
         junk ??= two;
         two = junk;
@@ -69,18 +75,27 @@ export class RegisterProblems {
     };
   }
 
+  #name(ref: Ref): void {
+    if (isNear(ref)) this.#namedBy[ref + NEAR] = this.#key;
+    else this.#namedFar.add(ref);
+  }
+
+  #isNamed(ref: Ref): boolean {
+    return isNear(ref) ? this.#namedBy[ref + NEAR] === this.#key : this.#namedFar.has(ref);
+  }
+
   #classOf(kind: number, first: Ref, second: Ref, unknown: boolean): number {
     const two = kind === CAS ? second : 0;
-    if (first < -NEAR || first >= NEAR || two < -NEAR || two >= NEAR) {
+    if (!isNear(first) || !isNear(two)) {
       return this.#transitions.classOf(this.#operation(kind, first, two, unknown));
     }
     const at = (((first + NEAR) * 2 * NEAR + two + NEAR) * 4 + kind) * 2 + Number(unknown);
-    let found = this.#near.get(at);
-    if (found === undefined) {
-      found = this.#transitions.classOf(this.#operation(kind, first, two, unknown));
-      this.#near.set(at, found);
+    let found = this.#near[at]!;
+    if (found === 0) {
+      found = this.#transitions.classOf(this.#operation(kind, first, two, unknown)) + 1;
+      this.#near[at] = found;
     }
-    return found;
+    return found - 1;
   }
 
   #operation(kind: number, first: Ref, second: Ref, unknown: boolean): Operation {
@@ -90,4 +105,8 @@ export class RegisterProblems {
     if (kind === WRITE) return { f: 'write', argument: value, result: null, outcome, process: 0 };
     return { f: 'cas', argument: [value, this.#events.value(second)], result: null, outcome, process: 0 };
   }
+}
+
+function isNear(ref: Ref): boolean {
+  return ref >= -NEAR && ref < NEAR;
 }

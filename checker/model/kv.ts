@@ -36,7 +36,13 @@ export const keyValue: Model<Value> = {
       }
     }
   },
-  observes: (operation) => operation.f === 'get' || operation.f === 'read' || operation.outcome === 'refused',
+  observes(operation) {
+    const { f, outcome } = operation;
+    if (f === 'get' || f === 'read' || outcome === 'refused') return true;
+    if (f !== 'cas') return false;
+    const [expected, fresh] = pairOf(operation);
+    return sameValue(expected, fresh);
+  },
   describe: (state) => (state === null ? 'the key is not there' : `the key holds ${JSON.stringify(state)}`),
 };
 

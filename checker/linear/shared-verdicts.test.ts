@@ -1,0 +1,71 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { type CertifiedCall, verifyLinearization } from '../certificate.ts';
+import { OPEN, pairCalls } from '../history/calls.ts';
+import { parseHistory } from '../history/parse.ts';
+import type { Model } from '../model/model.ts';
+import { models } from '../model/models.ts';
+import { checkLinear, type LinearOptions } from './check.ts';
+import { operationOf } from './operations.ts';
+
+const shared = join(process.env.SPLITBRAIN_SHARED ?? join('..', 'shared'), 'histories');
+
+interface Verdict {
+  readonly file: string;
+  readonly model: string;
+  readonly valid: boolean;
+}
+
+/**
+ * Histories in which nothing was read: their own project calls them valid, as nothing contradicts; here a checker
+ * that read nothing never says valid.
+ */
+const VACUOUS = ['', '10', '11'].map((suffix) => `knossos/cas-register/good/mongodb-v0-ack-rollback-${suffix}.edn`);
+
+/** How the histories' own projects judge them: their README. */
+function optionsFor(
+  model: string,
+): (Omit<LinearOptions, 'model'> & { readonly model: 'cas-register' | 'kv' | 'mutex' }) | undefined {
+  if (model.includes('failed cas = precondition mismatch')) return { model: 'cas-register', failedCas: 'observed' };
+  if (model.startsWith('cas-register')) return { model: 'cas-register', failedCas: 'ignored' };
+  if (model.startsWith('kv')) return { model: 'kv', initial: '' };
+  return model === 'mutex' ? { model } : undefined;
+}
+
+t.test('the verdicts of public histories', { skip: existsSync(shared) ? false : `no ${shared}` }, async (t) => {
+  const verdicts = JSON.parse(readFileSync(join(shared, 'VERDICTS.json'), 'utf8')) as readonly Verdict[];
+  t.comment('file | expected | got | path | ms');
+  let judged = 0;
+  for (const { file, model, valid } of verdicts) {
+    const options = optionsFor(model);
+    if (options === undefined) continue;
+    judged++;
+    const { events } = parseHistory(readFileSync(join(shared, file)));
+    const start = performance.now();
+    const section = checkLinear(events, { ...options, now: () => performance.now() });
+    const ms = performance.now() - start;
+    const paths = Object.keys(section.details?.paths ?? {}).join('+') || '-';
+    t.comment(`${file} | ${valid} | ${section.valid} | ${paths} | ${ms.toFixed(2)}`);
+    t.equal(section.valid, VACUOUS.includes(file) ? 'unknown' : valid, file);
+    if (section.valid !== true) continue;
+    // Every valid verdict has a linearization that the independent verifier accepts.
+    const certificates = checkLinear(events, { ...options, certificate: true }).details?.certificates;
+    const calls = pairCalls(events);
+    const known: Model<unknown> = models[options.model];
+    for (const { key, order } of certificates as unknown as readonly { key?: string; order: readonly number[] }[]) {
+      const own: CertifiedCall[] = [];
+      for (let call = 0; call < calls.length; call++) {
+        const invoke = calls.invoke[call]!;
+        if (key !== undefined && events.value(events.key[invoke]!) !== key) continue;
+        const operation = operationOf(events, calls, call, known, options.failedCas);
+        if (operation === undefined) continue;
+        const end = calls.complete[call]!;
+        own.push({ operation, invoke, complete: end === OPEN ? Number.POSITIVE_INFINITY : end });
+      }
+      const places = order.map((op) => own.findIndex((call) => call.invoke === op));
+      t.ok(verifyLinearization(known, known.init(options.initial), own, places), `${file}: certificate`);
+    }
+  }
+  t.ok(judged > 100, `${judged} histories were judged`);
+});
