@@ -244,7 +244,7 @@ class LinearCheck {
       calls: kept,
       minimal,
       prefixes,
-    } = shrink(this.#model, this.#initial, calls, () => now !== undefined && now() > until);
+    } = shrink(this.#model, this.#initial, suspects(), () => now !== undefined && now() > until);
     const words = kept.slice(0, 6).map((call) => describeCall(call.operation));
     return {
       kind: 'nonlinearizable',
