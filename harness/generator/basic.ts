@@ -88,16 +88,20 @@ function cycleFrom(whole: Generator, now: Generator, left: number): Generator {
 
 /** Changes each operation on its way out; who and when stay as they are. */
 export function map(change: (template: Template, context: Context) => Template, inner: Generator): Generator {
-  return {
+  const self: Generator = {
     op(context) {
       const step = inner.op(context);
       if (step.kind !== 'op') return andThen(step, (next) => map(change, next));
       const { time, thread, process } = step.op;
       const op: Invocation = { ...change(step.op, context), time, thread, process };
-      return { kind: 'op', op, next: map(change, step.next) };
+      return { ...step, op, next: map(change, step.next) };
     },
-    update: (context, event) => map(change, inner.update(context, event)),
+    update(context, event) {
+      const next = inner.update(context, event);
+      return next === inner ? self : map(change, next);
+    },
   };
+  return self;
 }
 
 const filterTriesMax = 10_000;

@@ -86,6 +86,58 @@ function concurrentFrom(groups: Groups, keyFirst: number, now: readonly Generato
   };
 }
 
+export interface Rotation {
+  /** How many keys are in use at a time. */
+  readonly slots: number;
+  /** How many operations a key gets before the next key takes its place. */
+  readonly opsPerKey: number;
+  readonly keyAt: (number: number) => Value;
+  /** The operations on the key of that number, without end. */
+  readonly each: (number: number) => Generator;
+}
+
+/** Any thread on any of a few keys, each operation on one at random; keys are left after some time for fresh ones. */
+export function rotatingKeys(rotation: Rotation): Generator {
+  const slots = Array.from({ length: rotation.slots }, (_, number) => fresh(rotation, number));
+  return rotatingFrom(rotation, slots, rotation.slots);
+}
+
+interface Slot {
+  readonly key: Value;
+  readonly left: number;
+  readonly inner: Generator;
+}
+
+function fresh({ opsPerKey, keyAt, each }: Rotation, number: number): Slot {
+  const key = keyAt(number);
+  return { key, left: opsPerKey, inner: onKey(key, each(number)) };
+}
+
+function rotatingFrom(rotation: Rotation, slots: readonly Slot[], keyNext: number): Generator {
+  const self: Generator = {
+    op(context) {
+      if (context.free.length === 0) return { kind: 'pending', next: self };
+      const at = context.random.below(slots.length);
+      const slot = slots[at]!;
+      const step = slot.inner.op(context);
+      if (step.kind !== 'op') return andThen(step, (inner) => withSlot(at, { ...slot, inner }));
+      if (slot.left > 1) return andThen(step, (inner) => withSlot(at, { ...slot, inner, left: slot.left - 1 }));
+      return andThen(step, () => rotatingFrom(rotation, slots.with(at, fresh(rotation, keyNext)), keyNext + 1));
+    },
+    update(context, event) {
+      const at = slots.findIndex(({ key }) => key === event.key);
+      const slot = slots[at];
+      if (slot === undefined) return self;
+      const inner = slot.inner.update(context, event);
+      return inner === slot.inner ? self : withSlot(at, { ...slot, inner });
+    },
+  };
+  function withSlot(at: number, slot: Slot): Generator {
+    return rotatingFrom(rotation, slots.with(at, slot), keyNext);
+  }
+  return self;
+}
+
 function onKey(key: Value, inner: Generator): Generator {
   return map((template) => ({ ...template, key }), inner);
 }

@@ -5,8 +5,8 @@ import { stagger, timeLimit } from '../generator/time.ts';
 import type { NodeStatus, System } from '../target/target.ts';
 import type { Workload, WorkloadOptions } from '../workload/workload.ts';
 import type { RunClock } from './clock.ts';
-import { type Interpretation, interpret, type Lateness } from './interpreter.ts';
-import { convergeName, type Phase, phaseName } from './phase.ts';
+import { type Interpretation, interpret } from './interpreter.ts';
+import { convergeName, latenessName, type Phase, phaseName } from './phase.ts';
 import type { Recorder } from './recorder.ts';
 
 export interface ConductOptions {
@@ -35,7 +35,7 @@ const pollNs = 200_000_000;
  * The course of a run, in whichever world: operations under faults, healing, convergence, final reads. What was
  * seen is in the history when it resolves.
  */
-export async function conduct(options: ConductOptions): Promise<Lateness> {
+export async function conduct(options: ConductOptions): Promise<void> {
   const { system, workload, clock, recorder, signal } = options;
   const note = (f: string, value: Value) =>
     recorder.record({ time: clock.nowNs(), process: 'nemesis', type: 'info', f, value });
@@ -54,10 +54,8 @@ export async function conduct(options: ConductOptions): Promise<Lateness> {
       await nemesis?.stop();
     }
   });
-  if (signal?.aborted) {
-    enter('interrupted');
-    return lateness;
-  }
+  note(latenessName, { ...lateness });
+  if (signal?.aborted) return enter('interrupted');
 
   enter('converge');
   note(convergeName, await converge(options));
@@ -66,7 +64,6 @@ export async function conduct(options: ConductOptions): Promise<Lateness> {
     await perform(options, system.nodes.length, processNext, workload.final(recorder.keys)).done;
   }
   enter(signal?.aborted ? 'interrupted' : 'end');
-  return lateness;
 }
 
 function mainPhase({ workload, workloadOptions, ratePerS, timeLimitNs }: ConductOptions): Generator {

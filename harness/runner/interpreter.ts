@@ -167,7 +167,7 @@ class Run {
     this.#options.recorder.record({ time: now, process: worker.process, type: 'invoke', ...what, op: id, node });
     this.#tell({ ...what, type: 'invoke', time: now, thread, process });
     let answered = false;
-    worker.client.invoke({ ...what, op: id }, (outcome) =>
+    worker.client.invoke({ ...what, op: id, process: worker.process }, (outcome) =>
       this.#guard(() => {
         invariant(!answered, 'a client answered twice', { op });
         answered = true;

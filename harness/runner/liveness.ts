@@ -1,5 +1,6 @@
 import type { History, Op, Value } from '../../checker/history/op.ts';
 import { type Anomaly, type Section, unknown } from '../../checker/verdict.ts';
+import { isAnswer } from './operations.ts';
 import { convergeName, phaseStart } from './phase.ts';
 
 /**
@@ -60,14 +61,14 @@ function finalOperations(history: History): readonly Wanted[] {
   for (const op of history) {
     if (op.process === 'nemesis') continue;
     if (op.type === 'invoke') {
-      const name = JSON.stringify([op.node, op.f, op.key]);
+      const name = JSON.stringify([op.node, op.f, op.key, op.value]);
       const entry = wanted.get(name) ?? { op, tries: [], served: false };
       wanted.set(name, entry);
       entry.tries.push(op.index);
       open.set(op.process, entry);
     } else {
       const entry = open.get(op.process);
-      if (entry !== undefined && op.type === 'ok') entry.served = true;
+      if (entry !== undefined && isAnswer(op)) entry.served = true;
     }
   }
   return [...wanted.values()];

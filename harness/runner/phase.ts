@@ -10,6 +10,9 @@ export const phaseName = 'phase';
 /** The line that says whether the cluster came together again, with what every node said of itself last. */
 export const convergeName = 'converge';
 
+/** The line that says how late operations began (`Lateness`): what latency counted from `invoke` leaves out. */
+export const latenessName = 'lateness';
+
 /** Where in the history a part begins; undefined when the run never came to it. */
 export function phaseStart(history: readonly Op[], phase: Phase): number | undefined {
   const at = history.findIndex(({ process, f, value }) => process === 'nemesis' && f === phaseName && value === phase);

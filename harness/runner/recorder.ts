@@ -1,4 +1,5 @@
 import type { Op, Value } from '../../checker/history/op.ts';
+import { transactionKeys } from '../workload/transactions.ts';
 
 /** How many operations ended how, so far. */
 export interface Counts {
@@ -32,6 +33,7 @@ export class Recorder {
     }
     this.#counts.invoked++;
     if (op.key !== undefined) this.#keys.set(JSON.stringify(op.key), op.key);
+    else if (op.f === 'txn') for (const key of transactionKeys(op.value)) this.#keys.set(JSON.stringify(key), key);
   }
 
   get counts(): Counts {

@@ -87,6 +87,7 @@ export async function runTest(
   };
   try {
     const system = await plan.target.setUp({
+      workload: plan.workload.name,
       nodes: plan.nodes,
       folder: run.folder,
       port: plan.port,

@@ -10,7 +10,8 @@ import type { RunClock } from '../runner/clock.ts';
 import { conduct } from '../runner/conduct.ts';
 import { judgeEvidence } from '../runner/judge.ts';
 import { Recorder } from '../runner/recorder.ts';
-import { kvClient, statuses } from '../target/kvstore.ts';
+import { kvClient } from '../target/kv-operations.ts';
+import { statuses } from '../target/kvstore.ts';
 import { workloads } from '../workload/index.ts';
 import type { Workload } from '../workload/workload.ts';
 import { EventLog } from './event-log.ts';
@@ -137,7 +138,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     await conduct({
       system: {
         nodes: cluster.nodes,
-        client: (node) => kvClient(store(node), plan.opTimeoutMs),
+        client: (node) => kvClient(store(node), plan.workload, plan.opTimeoutMs),
         status: () => statuses(cluster.nodes, store),
       },
       workload,

@@ -1,18 +1,68 @@
 import type { Value } from '../../checker/history/op.ts';
 import type { Client, Outcome, Request, Target } from './target.ts';
 
+type Data = Map<string, Value>;
+type Operation = (data: Data, name: string, request: Request) => Outcome;
+
+const ok = (value?: Value): Outcome => (value === undefined ? { type: 'ok' } : { type: 'ok', value });
+
+/** Each function of each workload, right by construction. */
+const operations: { readonly [workload: string]: { readonly [f: string]: Operation } } = {
+  register: {
+    read: (data, name) => ok(data.get(name) ?? null),
+    write(data, name, { value = null }) {
+      data.set(name, value);
+      return ok();
+    },
+    cas(data, name, { value }) {
+      const [expected, next = null] = listOf(value);
+      if ((data.get(name) ?? null) !== expected) return { type: 'fail', error: 'cas-mismatch' };
+      data.set(name, next);
+      return ok();
+    },
+  },
+  set: { add: push, read: (data, name) => ok(listOf(data.get(name))) },
+  counter: {
+    add: push,
+    read: (data, name) => ok(listOf(data.get(name)).reduce((sum: number, delta) => sum + Number(delta), 0)),
+  },
+  queue: {
+    enqueue: push,
+    dequeue(data, name) {
+      const [first, ...rest] = listOf(data.get(name));
+      if (first === undefined) return { type: 'fail', error: 'empty' };
+      data.set(name, rest);
+      return ok(first);
+    },
+  },
+  lock: {
+    acquire(data, name, { process }) {
+      if (data.has(name)) return { type: 'fail', error: 'held' };
+      data.set(name, process);
+      return ok();
+    },
+    release(data, name, { process }) {
+      if (data.get(name) !== process) return { type: 'fail', error: 'not-held' };
+      data.delete(name);
+      return ok();
+    },
+  },
+  append: { txn: transaction },
+  wr: { txn: transaction },
+};
+
 /**
- * A store without processes: one map that every "node" shares, right by construction. It shows what the harness
- * itself can do (operations a second, its own latency), and lets everything above targets be tried without one.
+ * A store without processes: one map that every "node" shares. It shows what the harness itself can do (operations
+ * a second, its own latency), and lets everything above targets be tried without a cluster.
  */
 export const memory: Target = {
   name: 'memory',
-  workloads: ['register'],
+  workloads: Object.keys(operations),
   audited: false,
   breakable: false,
-  async setUp({ nodes }) {
+  async setUp({ nodes, workload }) {
     const names = Array.from({ length: nodes }, (_, at) => String(at + 1));
-    const store = new Map<string, Value>();
+    const data: Data = new Map();
     let applied = 0;
     return {
       nodes: names,
@@ -20,9 +70,10 @@ export const memory: Target = {
       mechanisms: {},
       client: (): Client => ({
         invoke(request, done) {
-          const outcome = carryOut(store, request);
+          const operation = operations[workload]?.[request.f];
+          const outcome = operation?.(data, JSON.stringify(request.key ?? null), request);
           applied++;
-          setImmediate(done, outcome);
+          setImmediate(done, outcome ?? { type: 'fail', error: `unknown-operation ${request.f}` });
         },
         close() {},
       }),
@@ -33,22 +84,23 @@ export const memory: Target = {
   },
 };
 
-function carryOut(store: Map<string, Value>, { f, key = null, value = null }: Request): Outcome {
-  const name = JSON.stringify(key);
-  const now = store.get(name) ?? null;
-  switch (f) {
-    case 'read':
-      return { type: 'ok', value: now };
-    case 'write':
-      store.set(name, value);
-      return { type: 'ok' };
-    case 'cas': {
-      const [expected, next] = value as readonly [Value, Value];
-      if (now !== expected) return { type: 'fail', error: 'cas-mismatch' };
-      store.set(name, next);
-      return { type: 'ok' };
-    }
-    default:
-      return { type: 'fail', error: `unknown-operation ${f}` };
-  }
+function push(data: Data, name: string, { value = null }: Request): Outcome {
+  data.set(name, [...listOf(data.get(name)), value]);
+  return ok();
+}
+
+function transaction(data: Data, _: string, { value }: Request): Outcome {
+  return ok(
+    listOf(value).map((micro): Value => {
+      const [f = null, key = null, argument = null] = listOf(micro);
+      const name = JSON.stringify(key);
+      if (f === 'r') return [f, key, data.get(name) ?? null];
+      data.set(name, f === 'append' ? [...listOf(data.get(name)), argument] : argument);
+      return [f, key, argument];
+    }),
+  );
+}
+
+function listOf(value: Value | undefined): readonly Value[] {
+  return Array.isArray(value) ? (value as readonly Value[]) : [];
 }

@@ -6,6 +6,8 @@ export interface Request {
   readonly f: string;
   readonly key?: Value;
   readonly value?: Value;
+  /** Who asks; unique among all that ask at the same time. */
+  readonly process: number;
   /** Unique in the run; a store that can carry it writes it into its log, for the committed-log audit. */
   readonly op: string;
 }
@@ -60,6 +62,8 @@ export interface NodeStatus {
 }
 
 export interface SetUp {
+  /** The name of the workload: what its operations mean to the clients. */
+  readonly workload: string;
   readonly nodes: number;
   /** The run folder; a node's files go to `nodes/<n>/` below it. */
   readonly folder: string;

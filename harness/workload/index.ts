@@ -1,7 +1,13 @@
+import { append } from './append.ts';
+import { counter } from './counter.ts';
+import { lock } from './lock.ts';
+import { queue } from './queue.ts';
 import { register } from './register.ts';
+import { set } from './set.ts';
 import type { Workload } from './workload.ts';
+import { wr } from './wr.ts';
 
 /** Every workload, by the name that `--workload` takes. */
 export const workloads: ReadonlyMap<string, Workload> = new Map(
-  [register].map((workload) => [workload.name, workload]),
+  [register, append, wr, set, counter, queue, lock].map((workload) => [workload.name, workload]),
 );

@@ -1,17 +1,17 @@
 import t from 'tap';
 import { type ExchangeRequest, type ExchangeResult, Client as StoreClient } from '../../system/client/index.ts';
-import { kvClient } from './kvstore.ts';
+import { kvClient } from './kv-operations.ts';
 import type { Outcome, Request } from './target.ts';
 
 /** One operation through the real client, over an exchange that gives this result; with what was sent. */
-async function through(result: ExchangeResult, request: Omit<Request, 'op'>) {
+async function through(result: ExchangeResult, request: Omit<Request, 'op' | 'process'>) {
   const sent: ExchangeRequest[] = [];
   const store = new StoreClient('http://node', (_, exchanged, done) => {
     sent.push(exchanged);
     setImmediate(done, result);
   });
   const outcome = await new Promise<Outcome>((resolve) =>
-    kvClient(store, 700).invoke({ ...request, op: '3-17' }, resolve),
+    kvClient(store, 'register', 700).invoke({ ...request, op: '3-17', process: 3 }, resolve),
   );
   return { outcome, sent };
 }
@@ -28,7 +28,7 @@ const write = { f: 'write', key: 'r1', value: 7 };
 const cas = { f: 'cas', key: 'r1', value: [7, 8] };
 
 t.test('an outcome says no more than is certain', async (t) => {
-  const table: readonly (readonly [string, Omit<Request, 'op'>, ExchangeResult, Outcome])[] = [
+  const table: readonly (readonly [string, Omit<Request, 'op' | 'process'>, ExchangeResult, Outcome])[] = [
     ['a read', read, answer(200, '7', { revision: '4' }), { type: 'ok', value: 7 }],
     ['a read of nothing', read, answer(404, errorBody('not-found')), { type: 'ok', value: null }],
     ['a write', write, answer(200, '{"revision":5}'), { type: 'ok' }],
@@ -77,10 +77,10 @@ t.test('every request carries its operation id and its time-out', async (t) => {
 });
 
 t.test('a client that breaks leaves the outcome open', async (t) => {
-  const broken = { get: fails, put: fails, cas: fails };
+  const broken = { get: fails, put: fails, cas: fails, append: fails, txn: fails };
   for (const request of [read, write, cas]) {
     const outcome = await new Promise<Outcome>((resolve) =>
-      kvClient(broken, 700).invoke({ ...request, op: '1-1' }, resolve),
+      kvClient(broken, 'register', 700).invoke({ ...request, op: '1-1', process: 1 }, resolve),
     );
     t.match(outcome, { type: 'info', error: /client-error/ });
   }

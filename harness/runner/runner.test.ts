@@ -1,0 +1,209 @@
+import t from 'tap';
+import type { Op } from '../../checker/history/op.ts';
+import type { Effect, FaultRecord } from '../../nemesis/world.ts';
+import { seededRandom } from '../generator/random.ts';
+import type { NodeStatus, Outcome, Request } from '../target/target.ts';
+import { workloads } from '../workload/index.ts';
+import { type ConductOptions, conduct } from './conduct.ts';
+import { checkFaults } from './fault-effects.ts';
+import { checkLiveness } from './liveness.ts';
+import { checkOperations } from './operations.ts';
+import type { Phase } from './phase.ts';
+import { Recorder } from './recorder.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+const ms = 1e6;
+const s = 1e9;
+const nodes = ['1', '2', '3'];
+
+interface Staged {
+  readonly status?: (nowNs: number) => readonly NodeStatus[];
+  readonly answer?: (request: Request, node: string) => Outcome;
+  readonly signal?: AbortSignal;
+  readonly append?: (op: Op) => void;
+  readonly onPhase?: (phase: Phase) => void;
+}
+
+/** A whole run on virtual time, with a store that is made up. */
+async function stage({ status = () => agreed, answer = () => ({ type: 'ok', value: 1 }), ...rest }: Staged = {}) {
+  const clock = new VirtualClock();
+  const history: Op[] = [];
+  let healed = 0;
+  const options: ConductOptions = {
+    system: {
+      nodes,
+      client: (node) => ({
+        invoke: (request, done) => clock.after(3 * ms, () => done(answer(request, node))),
+        close() {},
+      }),
+      status: async () => status(clock.nowNs()),
+    },
+    workload: workloads.get('register')!,
+    workloadOptions: { keys: 2, opsPerKey: 100 },
+    concurrency: 4,
+    ratePerS: 100,
+    timeLimitNs: 2 * s,
+    convergeMaxNs: 10 * s,
+    clock,
+    random: seededRandom(1, 'test'),
+    recorder: new Recorder(
+      rest.append ??
+        ((op) => {
+          history.push(op);
+        }),
+    ),
+    startNemesis: () => ({
+      async stop() {
+        healed++;
+      },
+    }),
+    signal: rest.signal,
+    ...(rest.onPhase === undefined ? {} : { onPhase: rest.onPhase }),
+  };
+  let over = false;
+  const done = conduct(options).finally(() => {
+    over = true;
+  });
+  done.catch(() => {});
+  // The clock turns whenever nothing else is to be done.
+  while (!over) {
+    clock.run();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return { done, history, healed, nowNs: clock.nowNs() };
+}
+
+const status = (node: string, more: Partial<NodeStatus> = {}): NodeStatus => ({
+  node,
+  leader: node === '1',
+  term: 3,
+  applied: 90,
+  hash: 'ab',
+  ...more,
+});
+const agreed = nodes.map((node) => status(node));
+
+const phasesOf = (history: readonly Op[]) => history.filter(({ f }) => f === 'phase').map(({ value }) => value);
+
+t.test('a run goes through its phases, and every node answers at the end', async (t) => {
+  const { history, healed } = await stage();
+  t.same(phasesOf(history), ['operations', 'heal', 'converge', 'final', 'end']);
+  t.equal(healed, 1);
+  t.same(
+    history.map(({ index }) => index),
+    [...history.keys()],
+  );
+  const final = history.slice(history.findIndex(({ value }) => value === 'final'));
+  const asked = final.filter(({ type }) => type === 'invoke').map(({ node, key }) => `${node} ${key}`);
+  const keys = [...new Set(history.flatMap(({ key }) => (key === undefined ? [] : [key])))];
+  t.same(asked.sort(), nodes.flatMap((node) => keys.map((key) => `${node} ${key}`)).sort());
+  const used = new Set(history.slice(0, history.indexOf(final[0]!)).map(({ process }) => process));
+  t.notOk(
+    final.slice(1).some(({ process, type }) => type === 'invoke' && used.has(process)),
+    'by processes of their own',
+  );
+  t.match(checkLiveness(history), { valid: true, counts: { converged: 1, finalOperations: 3 * keys.length } });
+  t.match(checkOperations(history), { valid: true, counts: { late: 0 } });
+});
+
+t.test('operation ids are unique', async (t) => {
+  const { history } = await stage();
+  const ids = history.flatMap(({ op }) => (op === undefined ? [] : [op]));
+  t.ok(ids.length > 100);
+  t.equal(new Set(ids).size, ids.length);
+});
+
+t.test('convergence is waited for, and no longer than the bound', async (t) => {
+  const slow = await stage({ status: (now) => (now < 5 * s ? agreed.slice(1) : agreed) });
+  t.match(checkLiveness(slow.history), { valid: true });
+  t.ok(Number(checkLiveness(slow.history).counts.tookMs) > 2500);
+
+  const table: readonly (readonly [string, readonly NodeStatus[]])[] = [
+    ['a node is down', agreed.slice(1)],
+    ['no leader', nodes.map((node) => status(node, { leader: false }))],
+    ['two leaders', nodes.map((node) => status(node, { leader: node !== '3' }))],
+    ['one lags', [...agreed.slice(1), status('1', { applied: 89 })]],
+    ['one has another state', [...agreed.slice(1), status('1', { hash: 'cd' })]],
+    ['one is in another term', [...agreed.slice(1), status('1', { term: 4 })]],
+  ];
+  for (const [name, statuses] of table) {
+    const { history, nowNs } = await stage({ status: () => statuses });
+    t.match(checkLiveness(history), { valid: false, anomalies: [{ kind: 'no-convergence' }] }, name);
+    t.ok(nowNs > 12 * s, `${name}: after the bound`);
+    t.ok(nowNs < 16 * s, `${name}: but not long after`);
+  }
+});
+
+t.test('a node that does not serve after healing is a violation', async (t) => {
+  let final = false;
+  const { history } = await stage({
+    onPhase: (phase) => {
+      final ||= phase === 'final';
+    },
+    answer: (_, node) => (final && node === '2' ? { type: 'fail', error: 'no-leader' } : { type: 'ok', value: 1 }),
+  });
+  const section = checkLiveness(history);
+  t.match(section, { valid: false, anomalies: [{ kind: 'not-serving', evidence: { node: '2', tries: 5 } }] });
+  t.equal(section.anomalies.length, section.counts.finalOperations! / 3, 'only that node');
+});
+
+t.test('an interrupted run is healed, and says what it did not see', async (t) => {
+  const controller = new AbortController();
+  let count = 0;
+  const { history, healed } = await stage({
+    signal: controller.signal,
+    answer: () => {
+      if (++count === 20) controller.abort();
+      return { type: 'ok', value: 1 };
+    },
+  });
+  t.equal(healed, 1);
+  t.same(phasesOf(history), ['operations', 'heal', 'interrupted']);
+  t.match(checkLiveness(history), { valid: 'unknown' });
+  t.ok(history.filter(({ type }) => type === 'invoke').length < 30);
+});
+
+t.test('a history that cannot be written ends the run, healed', async (t) => {
+  let lines = 0;
+  const { done, healed } = await stage({
+    append: () => {
+      if (++lines > 50) throw new Error('no space left');
+    },
+  });
+  await t.rejects(done, /no space left/);
+  t.equal(healed, 1);
+});
+
+t.test('without answers nothing is known', async (t) => {
+  t.match(checkOperations([]), { valid: 'unknown' });
+  t.match(checkLiveness([]), { valid: 'unknown' });
+  const { history } = await stage({ answer: () => ({ type: 'fail', error: 'no-leader' }) });
+  t.match(checkOperations(history), { valid: 'unknown', reason: /none of \d+ operations succeeded/ });
+  const noCas = await stage({
+    answer: ({ f }) => (f === 'cas' ? { type: 'fail', error: 'busy' } : { type: 'ok', value: 1 }),
+  });
+  t.match(checkOperations(noCas.history), { valid: 'unknown', reason: 'no cas was ever answered' });
+});
+
+t.test('a fault without effect makes the run unknown', async (t) => {
+  const fault = (kind: string, effect: Effect['effect'], phase: 'start' | 'end' = 'start'): FaultRecord => ({
+    kind,
+    variant: 'one',
+    id: 1,
+    phase,
+    time: 1,
+    doneTime: 2,
+    nodes: ['1'],
+    effects: [{ effect, mechanism: 'sigstop', proof: { state: 'S' }, node: '1' }],
+  });
+  t.match(checkFaults(['pause'], [fault('pause', 'proven')]), { valid: true, counts: { pause: 1 } });
+  t.match(checkFaults(['pause'], [fault('pause', 'proven'), fault('pause', 'ineffective', 'end')]), {
+    valid: 'unknown',
+    anomalies: [{ kind: 'ineffective-fault' }],
+  });
+  t.match(checkFaults(['pause', 'kill'], [fault('pause', 'proven'), fault('kill', 'moot')]), {
+    valid: 'unknown',
+    reason: 'no kill fault was seen to take effect',
+  });
+  t.match(checkFaults(['pause'], []), { valid: 'unknown' });
+});

@@ -1,0 +1,164 @@
+import type { Value } from '../../checker/history/op.ts';
+import type { Result, Client as StoreClient, TxnOp, TxnResult } from '../../system/client/index.ts';
+import type { Client, Outcome } from './target.ts';
+
+/** What operations need of the store's own client. */
+export type Store = Pick<StoreClient, 'get' | 'put' | 'cas' | 'append' | 'txn'>;
+
+interface Call {
+  readonly key: string;
+  readonly value: Value;
+  /** Who asks: the process. */
+  readonly process: number;
+  readonly options: { readonly operationId: string; readonly timeoutMs: number };
+}
+
+type Operation = (store: Store, call: Call) => Promise<Outcome>;
+
+/** How the store carries out each function of each workload; at most one request of an operation can write. */
+const operations: { readonly [workload: string]: { readonly [f: string]: Operation } } = {
+  register: {
+    read: async (store, { key, options }) =>
+      outcome(await store.get(key, options), (found) => found && decode(found.value)),
+    write: async (store, { key, value, options }) => outcome(await store.put(key, encode(value), options)),
+    cas: async (store, { key, value, options }) => {
+      const [expected = null, next = null] = listOf(value);
+      return outcome(await store.cas(key, expected === null ? null : encode(expected), encode(next), options));
+    },
+  },
+  set: {
+    add: append,
+    read: async (store, { key, options }) => outcome(await store.get(key, options), (found) => elements(found?.value)),
+  },
+  counter: {
+    add: append,
+    read: async (store, { key, options }) =>
+      outcome(await store.get(key, options), (found) =>
+        elements(found?.value).reduce((sum: number, delta) => sum + Number(delta), 0),
+      ),
+  },
+  queue: {
+    enqueue: (store, call) => rewrite(store, call, (queue) => ({ queue: [...queue, call.value] })),
+    dequeue: (store, call) =>
+      rewrite(store, call, ([first, ...queue]) => (first === undefined ? undefined : { queue, answer: first })),
+  },
+  lock: {
+    acquire: async (store, { key, process, options }) =>
+      renamed(outcome(await store.cas(key, null, encode(process), options)), 'held'),
+    release: async (store, { key, process, options }) => {
+      const compare = [{ key, is: '=', value: encode(process) } as const];
+      const success = [{ op: 'delete', key } as const];
+      const result = await store.txn({ compare, success, failure: [] }, options);
+      return result.ok && !result.value.succeeded ? { type: 'fail', error: 'not-held' } : outcome(result);
+    },
+  },
+  append: { txn: transaction },
+  wr: { txn: transaction },
+};
+
+/** The workloads that the store can carry out. */
+export const kvWorkloads: readonly string[] = Object.keys(operations);
+
+/** A client that carries out a workload's operations. */
+export function kvClient(store: Store, workload: string, timeoutMs: number): Client {
+  return {
+    invoke({ f, key, value = null, op, process }, done) {
+      const operation = operations[workload]?.[f];
+      const name = typeof key === 'string' ? key : JSON.stringify(key ?? null);
+      const carriedOut =
+        operation === undefined
+          ? Promise.resolve<Outcome>({ type: 'fail', error: `unknown-operation ${f}` })
+          : operation(store, { key: name, value, process, options: { operationId: op, timeoutMs } });
+      carriedOut.then(done, (error: unknown) =>
+        // Nothing is known of a request during which the client itself broke.
+        done({ type: 'info', error: `client-error ${error instanceof Error ? error.message : String(error)}` }),
+      );
+    },
+    close() {},
+  };
+}
+
+async function append(store: Store, { key, value, options }: Call): Promise<Outcome> {
+  return outcome(await store.append(key, encode(value), options));
+}
+
+/** Reads a queue and writes it back changed, provided that nobody else did in between. */
+async function rewrite(
+  store: Store,
+  { key, options }: Call,
+  change: (queue: readonly Value[]) => { readonly queue: readonly Value[]; readonly answer?: Value } | undefined,
+): Promise<Outcome> {
+  const { operationId: _, ...reading } = options;
+  const found = await store.get(key, reading);
+  // The element was not touched: whatever went wrong, nothing happened.
+  if (!found.ok) return { type: 'fail', error: found.error };
+  const changed = change(found.value === null ? [] : listOf(decode(found.value.value)));
+  if (changed === undefined) return { type: 'fail', error: 'empty' };
+  const revision = found.value?.revision ?? 0;
+  const written = renamed(outcome(await store.put(key, encode(changed.queue), { ...options, revision })), 'conflict');
+  return written.type === 'ok' && changed.answer !== undefined ? { type: 'ok', value: changed.answer } : written;
+}
+
+/** Micro-operations `["r", key, null]`, `["append", key, element]`, `["w", key, value]`, all at once. */
+async function transaction(store: Store, { value, options }: Call): Promise<Outcome> {
+  const micros = listOf(value).map(listOf);
+  const success = micros.map(([f, key, argument = null]): TxnOp => {
+    if (f === 'r') return { op: 'get', key: String(key) };
+    return { op: f === 'append' ? 'append' : 'put', key: String(key), value: encode(argument) };
+  });
+  const result = await store.txn({ compare: [], success, failure: [] }, options);
+  // A transaction that only reads has no effect that could be in doubt.
+  if (!result.ok && micros.every(([f]) => f === 'r')) return { type: 'fail', error: result.error };
+  return outcome(result, ({ results }) => micros.map((micro, at) => withRead(micro, results[at])));
+}
+
+/** The micro-operation with what was read: a list for keys that are appended to, a value for others. */
+function withRead([f = null, key = null, argument = null]: readonly Value[], result: TxnResult | undefined): Value {
+  return f === 'r' && result?.op === 'get' ? [f, key, result.value && decodeDeep(result.value)] : [f, key, argument];
+}
+
+/** Only what certainly did not happen is a failure. */
+function outcome<T>(result: Result<T>, read?: (value: T) => Value): Outcome {
+  if (!result.ok) return { type: result.outcome === 'none' ? 'fail' : 'info', error: result.error };
+  return read === undefined ? { type: 'ok' } : { type: 'ok', value: read(result.value) };
+}
+
+/** A mismatch, called what it means here. */
+function renamed(told: Outcome, error: string): Outcome {
+  return told.error === 'cas-mismatch' ? { ...told, error } : told;
+}
+
+/** Values stand in the store as JSON. */
+function encode(value: Value): string {
+  return JSON.stringify(value);
+}
+
+/** What is no JSON was never written by a run; it is shown as it is, for a checker to refuse. */
+function decode(bytes: Uint8Array): Value {
+  return parse(new TextDecoder().decode(bytes));
+}
+
+/** A list that was appended to reads as a JSON array of its elements' texts. */
+function elements(bytes: Uint8Array | undefined): readonly Value[] {
+  return bytes === undefined
+    ? []
+    : listOf(decode(bytes)).map((element) => (typeof element === 'string' ? parse(element) : element));
+}
+
+/** A value as it was put, or a list with its elements as they were appended. */
+function decodeDeep(bytes: Uint8Array): Value {
+  const value = decode(bytes);
+  return Array.isArray(value) ? elements(bytes) : value;
+}
+
+function parse(text: string): Value {
+  try {
+    return JSON.parse(text) as Value;
+  } catch {
+    return text;
+  }
+}
+
+function listOf(value: Value | undefined): readonly Value[] {
+  return Array.isArray(value) ? (value as readonly Value[]) : [];
+}
