@@ -25,7 +25,7 @@ const defaults = {
   concurrency: '10',
   rate: '300',
   'time-limit': '60s',
-  'nemesis-interval': '5s',
+  'nemesis-interval': '3.5s',
   keys: '5',
   'ops-per-key': '500',
   'op-timeout': '2s',

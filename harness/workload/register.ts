@@ -9,7 +9,7 @@ import type { Workload } from './workload.ts';
 /**
  * Independent registers with read, write and compare-and-set. Every written value is unique in the run, which is
  * what lets a checker decide in near-linear time and name the write that a stale read came from. A compare-and-set
- * expects a value that was seen lately, so that about as many succeed as fail. After `opsPerKey` operations a key
+ * expects a value that was seen lately, so that many succeed and some must fail. After `opsPerKey` operations a key
  * is left and a new one begun: uncertain operations make a long history on one key ever harder to check.
  */
 export const register: Workload = {
@@ -28,6 +28,7 @@ export const register: Workload = {
 
 const readOdds = 45;
 const writeOdds = 30;
+const newestOdds = 75;
 const seenMax = 3;
 
 /**
@@ -54,7 +55,9 @@ function choose({ random }: Context, value: number, seen: readonly Value[]): Tem
   const point = random.below(100);
   if (point < readOdds) return { f: 'read', value: null };
   if (point < readOdds + writeOdds || seen.length === 0) return { f: 'write', value };
-  return { f: 'cas', value: [pick(random, seen), value] };
+  // Mostly the newest, so that many succeed; sometimes one that was overwritten, which must not.
+  const expected = random.below(100) < newestOdds ? seen[0]! : pick(random, seen);
+  return { f: 'cas', value: [expected, value] };
 }
 
 /** The value that an operation shows its register to have, or to have had a moment ago. */
