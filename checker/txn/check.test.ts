@@ -2,7 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Op, Value } from '../history/op.ts';
+import { parseHistory } from '../history/parse.ts';
+import { checkBank } from './bank.ts';
 import { checkTxn, type TxnModel, type TxnOptions } from './check.ts';
+import { checkLongFork } from './long-fork.ts';
+import { verifyCycle } from './verify.ts';
 
 const shared = process.env.SPLITBRAIN_SHARED ?? join(import.meta.dirname, '../../../../shared');
 const casesFile = join(shared, 'histories/elle/cases.jsonl');
@@ -54,7 +58,13 @@ t.test('agrees with Elle on the histories of its own tests', (t) => {
   t.equal(cases.length, 88);
   for (const [index, elle] of cases.entries()) {
     const history = elle.history.map((op, at) => ({ ...op, index: at }));
-    const { valid, details } = checkTxn(history, optionsOf(elle));
+    const { valid, details, anomalies } = checkTxn(history, optionsOf(elle));
+    for (const anomaly of anomalies) {
+      if (elle.checker === 'closed-predicate' || !('cycle' in anomaly.evidence)) continue;
+      // Versions ordered by an order that was given cannot be checked against the history.
+      if ('transaction-order' in elle.opts) continue;
+      t.equal(verifyCycle(history, anomaly), undefined, `${index}: the evidence for ${anomaly.kind} holds`);
+    }
     const got = { valid, anomalyTypes: details.anomalyTypes, not: details.not, alsoNot: details.alsoNot };
     const expected = {
       valid: elle['valid?'],
@@ -67,5 +77,209 @@ t.test('agrees with Elle on the histories of its own tests', (t) => {
       [String(answer.valid), ...answer.anomalyTypes].join(' ');
     t.strictSame(got, expected, `${index} ${elle.checker} ${name} | expected ${say(expected)} | got ${say(got)}`);
   }
+  t.end();
+});
+
+t.test('agrees with the verdicts on the shared files', (t) => {
+  const files: [file: string, valid: boolean, check: (history: Op[]) => { valid: unknown; summary: string }][] = [
+    ['elle-cli/elle/paper-example.edn', false, (history) => checkTxn(history, { model: 'list-append' })],
+    ['elle-cli/elle/paper-example.json', false, (history) => checkTxn(history, { model: 'list-append' })],
+    ['elle-cli/elle/rw-register.edn', true, (history) => checkTxn(history, { model: 'rw-register' })],
+    [
+      'elle/si-without-g-single.edn',
+      false,
+      (history) =>
+        checkTxn(history, { model: 'list-append', consistencyModels: ['snapshot-isolation', 'repeatable-read'] }),
+    ],
+    ['elle-cli/jepsen/bank.edn', true, (history) => checkBank(history)],
+    ['elle-cli/jepsen/bank.json', true, (history) => checkBank(history)],
+    ['elle-cli/jepsen/bank-tidb.edn', false, (history) => checkBank(history)],
+  ];
+  for (const [file, expected, check] of files) {
+    const path = join(shared, 'histories', file);
+    if (!existsSync(path)) {
+      t.comment(`skipped: there is no ${path}`);
+      continue;
+    }
+    const { valid, summary } = check(parseHistory(readFileSync(path)).events.ops());
+    t.equal(valid, expected, `${file} | expected ${expected} | got ${valid} | ${summary}`);
+  }
+  t.end();
+});
+
+/** A history from lines such as `0 ok [["r","x",1]]`: process, type, value. */
+function history(...lines: string[]): Op[] {
+  return lines.map((line, index) => {
+    const [, process, type, value] = /^(\d+) (\w+) (.*)$/.exec(line)!;
+    return {
+      index,
+      time: index,
+      process: Number(process),
+      type: type as Op['type'],
+      f: 'txn',
+      value: JSON.parse(value!) as Value,
+    };
+  });
+}
+
+t.test('unknown outcomes', (t) => {
+  const appended = history(
+    '0 invoke [["append","x",1]]',
+    '0 info [["append","x",1]]',
+    '1 invoke [["append","x",2]]',
+    '1 ok [["append","x",2]]',
+    '2 invoke [["r","x",null]]',
+    '2 ok [["r","x",[2,1]]]',
+  );
+  t.equal(checkTxn(appended, { model: 'list-append' }).valid, true, 'an uncertain append can come late');
+  const overwritten = history(
+    '0 invoke [["w","x",1],["w","y",1]]',
+    '1 invoke [["r","y",null]]',
+    '1 ok [["r","y",1]]',
+    '1 invoke [["r","x",null]]',
+    '1 ok [["r","x",null]]',
+  );
+  const section = checkTxn(overwritten, { model: 'rw-register' });
+  t.strictSame(section.details.anomalyTypes, ['G-single-item-realtime'], 'a read proves that an open write committed');
+  t.match(
+    section.anomalies[0]?.message,
+    /T3 read T2's write of 1 to key y/,
+  );
+  for (const anomaly of section.anomalies) t.equal(verifyCycle(overwritten, anomaly), undefined);
+  const never = history('0 invoke [["append","x",1]]', '1 invoke [["r","x",null]]', '1 ok [["r","x",null]]');
+  t.equal(checkTxn(never, { model: 'list-append' }).valid, true, 'one that nobody saw says nothing');
+  t.end();
+});
+
+t.test('garbage reads', (t) => {
+  const list = history('0 invoke [["r","x",null]]', '0 ok [["r","x",[7]]]');
+  t.strictSame(checkTxn(list, { model: 'list-append' }).details.anomalyTypes, [
+    'empty-transaction-graph',
+    'garbage-read',
+  ]);
+  const register = history(
+    '0 invoke [["r","x",null],["r","y",null]]',
+    '0 ok [["r","x",7],["r","y",null]]',
+    '0 invoke [["w","x",1]]',
+    '0 ok [["w","x",1]]',
+  );
+  const garbage = (options: Partial<TxnOptions>): boolean =>
+    checkTxn(register, { model: 'rw-register', ...options }).details.anomalyTypes.includes('garbage-read');
+  t.ok(garbage({}), 'another key was seen empty, so that registers start empty');
+  t.ok(garbage({ initial: null }), 'registers are known to start empty');
+  t.ok(garbage({ initial: 7 }), 'registers are known to start with something else than null');
+  const filled = history(
+    '0 invoke [["r","x",null]]',
+    '0 ok [["r","x",7]]',
+    '0 invoke [["w","x",1]]',
+    '0 ok [["w","x",1]]',
+  );
+  t.equal(checkTxn(filled, { model: 'rw-register' }).valid, true, 'registers may have been filled before');
+  t.end();
+});
+
+t.test('what cannot be judged is unknown, with a reason', (t) => {
+  const reason = (...lines: string[]): string | undefined =>
+    checkTxn(history(...lines), { model: 'list-append' }).reason;
+  t.match(reason(), /no transaction that completed read anything/);
+  t.match(reason('0 invoke [["append","x",1]]', '0 ok [["append","x",1]]'), /read anything/);
+  t.match(reason('0 invoke 5', '0 ok 5'), /operation 1 is no transaction/);
+  t.match(reason('0 ok [["w","x",1]]'), /must start with "append" or "r"/);
+  t.match(
+    reason('0 ok [["append","x",1]]', '0 ok [["append","x",1]]', '0 ok [["r","x",[1]]]'),
+    /operations 0 and 1 both wrote 1 to key x/,
+  );
+  t.throws(() => checkTxn([], { model: 'list-append', consistencyModels: ['serialisable'] }), /no consistency model/);
+  t.throws(() => checkTxn([], { model: 'list-append', anomalies: ['G3'] }), /no anomaly "G3"/);
+  t.end();
+});
+
+t.test('every edge of a cycle has a reason in words', (t) => {
+  const section = checkTxn(
+    history(
+      '0 ok [["append","x",1],["r","y",[1]]]',
+      '1 ok [["append","x",2],["append","y",1]]',
+      '2 ok [["r","x",[1,2]],["r","y",[1]]]',
+    ),
+    { model: 'list-append', consistencyModels: ['read-committed'] },
+  );
+  t.equal(
+    section.anomalies[0]?.message,
+    "T1 = operation 0, T2 = operation 1. T1 < T2, because T2 appended 2 to key x after T1 appended 1; T2 < T1, because T1 read T2's append of 1 to key y: a contradiction",
+  );
+  t.end();
+});
+
+t.test('bank', (t) => {
+  const read = (value: Value): Op[] => [
+    { index: 0, time: 0, process: 0, type: 'invoke', f: 'read' },
+    { index: 1, time: 0, process: 0, type: 'ok', f: 'read', value },
+  ];
+  const kinds = (value: Value, negativeBalances = false): string[] =>
+    checkBank(read(value), { accounts: [0, 1], total: 10, negativeBalances }).anomalies.map(({ kind }) => kind);
+  t.strictSame(kinds({ 0: 4, 1: 6 }), []);
+  t.strictSame(kinds({ 0: 4, 1: 7 }), ['wrong-total']);
+  t.strictSame(kinds({ 0: -1, 1: 11 }), ['negative-value']);
+  t.strictSame(kinds({ 0: -1, 1: 11 }, true), []);
+  t.strictSame(kinds({ 0: null, 1: 10 }), ['nil-balance']);
+  t.strictSame(kinds({ 0: 4, 2: 6 }), ['unexpected-key']);
+  t.equal(checkBank([]).valid, 'unknown');
+  t.end();
+});
+
+t.test('long fork', (t) => {
+  const reads = (...values: Value[]): Op[] =>
+    values.flatMap((value, i) => [
+      { index: 2 * i, time: 0, process: i, type: 'invoke', f: 'read', value },
+      { index: 2 * i + 1, time: 0, process: i, type: 'ok', f: 'read', value },
+    ]);
+  const forked = checkLongFork(
+    reads(
+      [
+        ['r', 0, 1],
+        ['r', 1, 1],
+        ['r', 2, null],
+      ],
+      [
+        ['r', 2, 1],
+        ['r', 0, 1],
+        ['r', 1, null],
+      ],
+    ),
+  );
+  t.equal(forked.valid, false);
+  t.match(forked.anomalies[0]?.message, /operation 1 saw the write of 1 and not that of 2/);
+  t.equal(
+    checkLongFork(
+      reads(
+        [
+          ['r', 0, 1],
+          ['r', 1, null],
+        ],
+        [
+          ['r', 0, 1],
+          ['r', 1, 1],
+        ],
+      ),
+    ).valid,
+    true,
+  );
+  t.equal(
+    checkLongFork(
+      reads(
+        [
+          ['r', 0, 1],
+          ['r', 1, null],
+        ],
+        [
+          ['r', 0, 2],
+          ['r', 1, 1],
+        ],
+      ),
+    ).valid,
+    'unknown',
+  );
+  t.equal(checkLongFork(reads([['w', 0, 1]], [['w', 0, 1]], [['r', 0, 1]])).valid, 'unknown');
+  t.equal(checkLongFork(reads([['r', 0, 1]]), { groupSize: 2 }).valid, 'unknown');
   t.end();
 });

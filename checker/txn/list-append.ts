@@ -473,12 +473,16 @@ export class ListAppend implements Analysis {
       const before = (place === NONE ? length : place) - 1;
       const previous = before < 0 ? NONE : this.#order.data[this.#start[k]! + before]!;
       if (place === NONE && this.#stray[version] === 1) continue;
-      const later = place === NONE ? ', and nobody ever read that' : '';
+      const append = `${nameB}'s append of ${show(value)}`;
+      const unread = `${append}, which nobody ever read, so that it came after all that were read`;
       if (kind === WW) {
         if (previous === NONE || this.#committedWriter(previous) !== a) continue;
         const old = table.versionValue(previous);
         return {
-          because: `${nameB} appended ${show(value)} to key ${showKey(key)} after ${nameA} appended ${show(old)}${later}`,
+          because:
+            place === NONE
+              ? `${nameA}'s append of ${show(old)} to key ${showKey(key)} was the last one read, before ${unread}`
+              : `${nameB} appended ${show(value)} to key ${showKey(key)} after ${nameA} appended ${show(old)}`,
           facts: { key, value: old, next: value },
         };
       }
@@ -486,7 +490,7 @@ export class ListAppend implements Analysis {
         if (table.key.data[m] !== k || this.#seen[m] !== before) continue;
         const list = table.lists[m]!;
         return {
-          because: `${nameA} read key ${showKey(key)} as ${show(list)}, without ${nameB}'s append of ${show(value)}${later}`,
+          because: `${nameA} read key ${showKey(key)} as ${show(list)}, without ${place === NONE ? unread : append}`,
           facts: { key, value: previous === NONE ? null : table.versionValue(previous), next: value },
         };
       }

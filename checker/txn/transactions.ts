@@ -81,8 +81,6 @@ export class Transactions {
 
   /** How many events the history has. */
   events = 0;
-  /** How many of them are invocations or completions of clients. */
-  clientEvents = 0;
 
   /** The arguments are guesses, which only save copies. */
   constructor(transactions: number, operations: number) {
@@ -223,22 +221,20 @@ export function readTransactions(
   const table = new Transactions(...sizes(history));
   const open = new Map<number, Open[]>();
   table.events = history.length;
-  for (let at = 0; at < history.length; at++) {
-    const op = Array.isArray(history) ? (history[at] as Op) : (history as Events).op(at);
-    if (typeof op.process !== 'number') continue;
-    table.clientEvents++;
+  eachOp(history, (op, at) => {
+    if (typeof op.process !== 'number') return;
     if (op.type === 'invoke') {
       const pending = open.get(op.process);
       if (pending) pending.push({ at, op });
       else open.set(op.process, [{ at, op }]);
-      continue;
+      return;
     }
     const invocation = open.get(op.process)?.shift();
     const status = op.type === 'ok' ? OK : op.type === 'info' ? INFO : FAIL;
     const value = Array.isArray(op.value) || status === OK ? op.value : invocation?.op.value;
     table.begin(status, op.process, invocation?.at ?? NONE, at);
     add(table, op, operations(value, op, at));
-  }
+  });
   const unfinished = [...open.values()].flat().sort((a, b) => a.at - b.at);
   for (const { at, op } of unfinished) {
     table.begin(INFO, op.process as number, at, NONE);
@@ -248,11 +244,21 @@ export function readTransactions(
   return table;
 }
 
+/** Every operation of a history with its position. */
+export function eachOp(history: History | Events, visit: (op: Op, at: number) => void): void {
+  if (isList(history)) for (let at = 0; at < history.length; at++) visit(history[at]!, at);
+  else for (let at = 0; at < history.length; at++) visit(history.op(at), at);
+}
+
+function isList(history: History | Events): history is History {
+  return Array.isArray(history);
+}
+
 /** How many transactions and operations a history has, or may have. */
 function sizes(history: History | Events): [transactions: number, operations: number] {
-  if (!Array.isArray(history)) return [history.length >> 1, history.length];
+  if (!isList(history)) return [history.length >> 1, history.length];
   let [transactions, operations] = [0, 0];
-  for (const { type, value } of history as History) {
+  for (const { type, value } of history) {
     if (type === 'invoke') continue;
     transactions++;
     if (Array.isArray(value)) operations += value.length;
