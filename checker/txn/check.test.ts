@@ -141,10 +141,7 @@ t.test('unknown outcomes', (t) => {
   );
   const section = checkTxn(overwritten, { model: 'rw-register' });
   t.strictSame(section.details.anomalyTypes, ['G-single-item-realtime'], 'a read proves that an open write committed');
-  t.match(
-    section.anomalies[0]?.message,
-    /T3 read T2's write of 1 to key y/,
-  );
+  t.match(section.anomalies[0]?.message, /T3 read T2's write of 1 to key y/);
   for (const anomaly of section.anomalies) t.equal(verifyCycle(overwritten, anomaly), undefined);
   const never = history('0 invoke [["append","x",1]]', '1 invoke [["r","x",null]]', '1 ok [["r","x",null]]');
   t.equal(checkTxn(never, { model: 'list-append' }).valid, true, 'one that nobody saw says nothing');
