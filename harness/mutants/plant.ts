@@ -56,12 +56,19 @@ export function editedSources(mutant: Mutant): { file: string; text: string }[] 
 export function typeErrors(mutants: readonly Mutant[]): string[] {
   const { options, fileNames } = parseConfig();
   const system = fileNames.filter((file) => file.startsWith(join(repository, 'system')));
+  const host = ts.createCompilerHost(options);
+  // Parsing is most of the work, and nearly all files are the same for all mutants.
+  const unedited = new Map<string, ts.SourceFile | undefined>();
   return mutants.flatMap((mutant) => {
     const edited = new Map(editedSources(mutant).map(({ file, text }) => [join(repository, file), text]));
-    const host = ts.createCompilerHost(options);
-    const read = host.readFile.bind(host);
-    host.readFile = (file) => edited.get(file) ?? read(file);
-    const program = ts.createProgram(system, { ...options, noEmit: true, incremental: false }, host);
+    const getSourceFile: ts.CompilerHost['getSourceFile'] = (file, language) => {
+      const text = edited.get(file);
+      if (text !== undefined) return ts.createSourceFile(file, text, language);
+      if (!unedited.has(file)) unedited.set(file, host.getSourceFile(file, language));
+      return unedited.get(file);
+    };
+    const settings = { ...options, noEmit: true, incremental: false };
+    const program = ts.createProgram(system, settings, { ...host, getSourceFile });
     return [...edited.keys()].flatMap((file) => {
       const source = program.getSourceFile(file);
       const found = program.getSemanticDiagnostics(source).concat(program.getSyntacticDiagnostics(source));
