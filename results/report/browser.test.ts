@@ -80,18 +80,19 @@ t.test('keys alone reach every anomaly, and the address says which', { skip }, a
   t.match(await expanded(), [/1 of 2/]);
   await page.keyboard.press('n');
   t.match(await expanded(), [/2 of 2/]);
-  t.equal(await page.evaluate('document.activeElement.id'), 'anomaly-1', 'the focus goes along');
+  // The focus goes along.
+  await page.locator('#anomaly-1:focus').waitFor();
   await page.waitForURL(/a=2/);
   await page.keyboard.press('n');
   t.match(await expanded(), [/2 of 2/], 'the last is the last');
   await page.keyboard.press('p');
   t.match(await expanded(), [/1 of 2/]);
   await page.keyboard.press('?');
-  t.ok(await page.locator('dialog[open]').isVisible());
+  await page.locator('dialog[open]').waitFor();
   await page.keyboard.press('Escape');
-  t.equal(await page.locator('dialog[open]').count(), 0);
+  await page.locator('dialog[open]').waitFor({ state: 'detached' });
   await page.keyboard.press('/');
-  t.equal(await page.evaluate('document.activeElement.type'), 'search');
+  await page.locator('input[type=search]:focus').waitFor();
   await page.keyboard.type('wasd');
   t.equal(await page.locator('input[type=search]').inputValue(), 'wasd', 'what is typed is not taken for a command');
   await page.context().close();
