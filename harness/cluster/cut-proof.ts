@@ -28,6 +28,7 @@ export class CutProver {
   async cut(links: readonly Link[], mechanism: string): Promise<Effect> {
     const leaked = this.#cut.filter(({ link, at }) => this.#counts(link).passed > at.passed);
     const healed = this.#cut.filter(({ link }) => !links.some((other) => isSame(link, other)));
+    const droppedUntilHeal = healed.length > 0 ? { framesDroppedUntilHeal: this.#since(healed, 'dropped') } : {};
     this.#links.cut(links);
     const kept = this.#cut.filter(({ link }) => links.some((other) => isSame(link, other)));
     this.#cut = links.map((link) => kept.find((other) => isSame(other.link, link)) ?? { link, at: this.#counts(link) });
@@ -56,8 +57,9 @@ export class CutProver {
         linksHealed: healed.length,
         linksProven: proven.length,
         linksMoot: watched.length - proven.length - silent.length,
-        framesDropped: this.#cut.reduce((sum, { link, at }) => sum + this.#counts(link).dropped - at.dropped, 0),
-        framesPassedOnCutLinks: this.#cut.reduce((sum, { link, at }) => sum + this.#counts(link).passed - at.passed, 0),
+        ...droppedUntilHeal,
+        framesDropped: this.#since(this.#cut, 'dropped'),
+        framesPassedOnCutLinks: this.#since(this.#cut, 'passed'),
         framesPassedAfterHeal: watched
           .filter(({ cut }) => !cut)
           .reduce((sum, { link, from }) => sum + this.#counts(link).passed - from.passed, 0),
@@ -65,6 +67,10 @@ export class CutProver {
         ...(bad.length > 0 && { ineffectiveLinks: [...new Set(bad)].join(' ') }),
       },
     };
+  }
+
+  #since(cut: readonly CutLink[], what: 'dropped' | 'passed'): number {
+    return cut.reduce((sum, { link, at }) => sum + this.#counts(link)[what] - at[what], 0);
   }
 
   #counts({ from, to }: Link): LinkCounts {

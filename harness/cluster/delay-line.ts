@@ -1,7 +1,15 @@
 /** Room for frames that wait; beyond it the sender is made to wait. */
 const waitingBytesMax = 8 * 1024 * 1024;
 
+/** How a frame came out. */
+export interface Held {
+  readonly heldMs: number;
+  /** One that was put in later came out before it. */
+  readonly wasOvertaken: boolean;
+}
+
 interface Waiting {
+  readonly putMs: number;
   readonly dueMs: number;
   readonly sequence: number;
   readonly bytes: Uint8Array;
@@ -9,7 +17,7 @@ interface Waiting {
 
 /** Holds frames for a while and lets them out in the order in which they are due. */
 export class DelayLine {
-  readonly #deliver: (bytes: Uint8Array, wasOvertaken: boolean) => void;
+  readonly #deliver: (bytes: Uint8Array, held: Held) => void;
   /** By due time; few. */
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
@@ -18,7 +26,7 @@ export class DelayLine {
   #lastDelivered = 0;
   #lastDueMs = 0;
 
-  constructor(deliver: (bytes: Uint8Array, wasOvertaken: boolean) => void) {
+  constructor(deliver: (bytes: Uint8Array, held: Held) => void) {
     this.#deliver = deliver;
   }
 
@@ -32,10 +40,16 @@ export class DelayLine {
 
   /** @param overtaken it may come after frames that are put in later; else order is kept */
   put(bytes: Uint8Array, delayMs: number, overtaken: boolean): void {
-    const dueMs = overtaken ? performance.now() + delayMs : Math.max(performance.now() + delayMs, this.#lastDueMs);
+    const putMs = performance.now();
+    const dueMs = overtaken ? putMs + delayMs : Math.max(putMs + delayMs, this.#lastDueMs);
     if (!overtaken) this.#lastDueMs = dueMs;
     const at = this.#waiting.findIndex((other) => other.dueMs > dueMs);
-    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, { dueMs, sequence: ++this.#lastSequence, bytes });
+    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, {
+      putMs,
+      dueMs,
+      sequence: ++this.#lastSequence,
+      bytes,
+    });
     this.#waitingBytes += bytes.length;
     this.#arm();
   }
@@ -54,9 +68,9 @@ export class DelayLine {
   #release(): void {
     const now = performance.now();
     while (this.#waiting[0] !== undefined && this.#waiting[0].dueMs <= now) {
-      const { bytes, sequence } = this.#waiting.shift()!;
+      const { bytes, sequence, putMs } = this.#waiting.shift()!;
       this.#waitingBytes -= bytes.length;
-      this.#deliver(bytes, sequence < this.#lastDelivered);
+      this.#deliver(bytes, { heldMs: now - putMs, wasOvertaken: sequence < this.#lastDelivered });
       this.#lastDelivered = Math.max(this.#lastDelivered, sequence);
     }
     this.#arm();

@@ -20,6 +20,8 @@ export class DisturbanceProver {
   readonly #links: LinkTable;
   readonly #isUp: (node: string) => boolean;
   #disturbed: readonly Link[] = [];
+  /** The counts of the disturbed links when that began: the record of its end has the whole. */
+  #began: LinkCounts | undefined;
 
   constructor(links: LinkTable, isUp: (node: string) => boolean) {
     this.#links = links;
@@ -32,6 +34,8 @@ export class DisturbanceProver {
     this.#disturbed = links;
     this.#links.disturb(links, disturbance);
     const before = this.#sum(watched);
+    if (!ended) this.#began = before;
+    const began = this.#began ?? before;
     const asked = ended
       ? (['passed'] as const)
       : (Object.keys(counters) as (keyof Disturbance)[])
@@ -46,7 +50,7 @@ export class DisturbanceProver {
 
     const missing = unseen();
     const now = this.#sum(watched);
-    const happened = Object.entries(now).map(([what, count]) => [what, count - before[what as keyof LinkCounts]]);
+    const happened = Object.entries(now).map(([what, count]) => [what, count - began[what as keyof LinkCounts]]);
     return {
       effect: missing.length === 0 ? (asked.length > 0 ? 'proven' : 'moot') : canShow() ? 'ineffective' : 'moot',
       mechanism,

@@ -7,6 +7,8 @@ import type { LinkTable } from './links.ts';
 
 const connectionsMax = 256;
 const handshakeTimeoutMs = 5000;
+/** A timer alone holds a frame for about one millisecond; only from here on it counts as delayed. */
+const delayedMsMin = 3;
 /** How much longer an overtaken frame waits: a sender with nothing to say still pings every 100 ms. */
 const overtakingMs = 150;
 const host = '127.0.0.1';
@@ -95,8 +97,11 @@ class ProxiedConnection {
   readonly #links: LinkTable;
   readonly #owner: Owner;
   readonly #handshakeTimer: NodeJS.Timeout;
-  readonly #delayed = new DelayLine((bytes, wasOvertaken) => {
-    if (wasOvertaken && this.from !== undefined) this.#links.count(this.from, this.#to, 'overtaken');
+  readonly #delayed = new DelayLine((bytes, { heldMs, wasOvertaken }) => {
+    if (this.from !== undefined) {
+      if (heldMs >= delayedMsMin) this.#links.count(this.from, this.#to, 'delayed');
+      if (wasOvertaken) this.#links.count(this.from, this.#to, 'overtaken');
+    }
     this.#pass(bytes);
     if (!this.#delayed.isFull && this.#receiver?.writableNeedDrain !== true) this.#sender.resume();
   });
@@ -202,7 +207,6 @@ class ProxiedConnection {
     const { copies, delayMs, overtaken } = fate ?? { copies: 1, delayMs: 0, overtaken: false };
     if (copies === 0) this.#links.count(from, this.#to, 'lost');
     if (copies === 2) this.#links.count(from, this.#to, 'duplicated');
-    if (copies > 0 && delayMs > 0) this.#links.count(from, this.#to, 'delayed');
     for (let copy = 0; copy < copies; copy++) {
       this.#delayed.put(frame.bytes, delayMs + (overtaken ? overtakingMs : 0), overtaken);
     }
