@@ -3,11 +3,10 @@ import type { ApiRequest, ApiResponse } from '../api/request.ts';
 import { createRouter } from '../api/router.ts';
 import type { Address, Ports } from '../ports.ts';
 import { type BasicStatus, MemoryStorage, NO_DATA, NONE } from '../raft/index.ts';
-import type { OpenedStorage } from '../storage/index.ts';
+import { type OpenedStorage, openStorage } from '../storage/index.ts';
 import { Audit, type AuditSink } from './audit.ts';
 import type { NodeConfig } from './config.ts';
 import { bootstrapEntries, type LogSink, Node } from './node.ts';
-import { openPlainStorage } from './plain-storage.ts';
 import { Replica } from './replica.ts';
 
 export type { AuditSink } from './audit.ts';
@@ -56,7 +55,7 @@ export interface RunningNode {
 export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSinks): Promise<RunningNode> {
   const incarnation = ports.random.uint32();
   const incarnationText = incarnation.toString(16).padStart(8, '0');
-  const storage = await openPlainStorage(ports.fileSystem);
+  const storage = await openStorage(ports.fileSystem, { clusterId: config.clusterId, nodeId: config.id });
   for (const repair of storage.repairs) sinks.log('warn', 'storage-repaired', { ...repair });
   const replica = new Replica();
   const memory = new MemoryStorage();

@@ -32,8 +32,6 @@ export interface SnapshotWriter {
 /** Reads one snapshot file, which is not purged before `close`. */
 export interface SnapshotReader {
   readonly metadata: SnapshotMetadata;
-  /** Of the whole file. */
-  readonly fileBytes: number;
   /** The next chunk as it was written; undefined at the end. @throws CorruptStorageError */
   next(): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
@@ -238,7 +236,6 @@ async function openReader(file: File, clusterId: string, id: SnapshotId, release
   }
   return {
     metadata,
-    fileBytes,
     next: async () => {
       if (ended) return undefined;
       const bytes = await block();
