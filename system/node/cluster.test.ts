@@ -1,0 +1,441 @@
+import t from 'tap';
+import type { ApiResponse } from '../api/request.ts';
+import { type NodeConfig, type RunningNode, startNode } from './index.ts';
+import { MemoryWorld } from './testing/memory-world.ts';
+
+interface AuditLine {
+  readonly type: string;
+  readonly index?: number;
+  readonly term?: number;
+  readonly op?: string;
+  readonly effect?: string;
+  readonly hash?: string;
+}
+
+/** A cluster in the memory world, spoken to below the socket. */
+class Cluster {
+  readonly world: MemoryWorld;
+  readonly nodes = new Map<number, RunningNode>();
+  /** One node's audit over all of its starts. */
+  readonly audits = new Map<number, AuditLine[]>();
+  readonly stopped: string[] = [];
+  readonly #config: Partial<NodeConfig>;
+  #urls: string[];
+
+  constructor(size: number, seed: number, config: Partial<NodeConfig> = {}) {
+    this.world = new MemoryWorld(seed);
+    this.#config = config;
+    this.#urls = Array.from({ length: size }, (_, at) => urlOf(at + 1));
+  }
+
+  static async start(size: number, seed: number, config: Partial<NodeConfig> = {}): Promise<Cluster> {
+    const cluster = new Cluster(size, seed, config);
+    const started = Promise.all(Array.from({ length: size }, (_, at) => cluster.startNode(at + 1)));
+    await cluster.settled(started);
+    await cluster.world.until('a leader', () => cluster.leader !== undefined);
+    return cluster;
+  }
+
+  /** Lets time pass until the promise is settled. */
+  async settled<T>(promise: Promise<T>): Promise<T> {
+    let over = false;
+    const end = () => {
+      over = true;
+    };
+    promise.then(end, end);
+    await this.world.until('a promise', () => over, 60_000);
+    return promise;
+  }
+
+  async startNode(id: number, join = false): Promise<void> {
+    const audit = this.audits.get(id) ?? [];
+    this.audits.set(id, audit);
+    const config: NodeConfig = {
+      id,
+      clusterId: 'test',
+      cluster: this.#urls,
+      join,
+      listenPeer: { host: 'h', port: 1000 + id },
+      tickMs: 10,
+      electionTicks: 10,
+      heartbeatTicks: 1,
+      snapshotEntries: 1000,
+      ...this.#config,
+    };
+    const node = await startNode(this.world.ports(String(id)), config, {
+      audit: (lines) => {
+        for (const line of lines.trimEnd().split('\n')) audit.push(JSON.parse(line) as AuditLine);
+      },
+      log: () => {},
+      stopped: (reason) => {
+        if (reason.type === 'fatal') throw reason.error;
+        this.stopped.push(`${id}: ${reason.type}`);
+        this.nodes.delete(id);
+      },
+    });
+    this.nodes.set(id, node);
+  }
+
+  /** Starts a node that the others already know of. */
+  async join(id: number): Promise<void> {
+    this.#urls = Array.from({ length: id }, (_, at) => urlOf(at + 1));
+    await this.settled(this.startNode(id, true));
+  }
+
+  crash(id: number): void {
+    this.world.crash(String(id));
+    this.nodes.delete(id);
+  }
+
+  /** Starts a crashed node again, and waits until it knows a leader when there is one. */
+  async restart(id: number): Promise<void> {
+    await this.settled(this.startNode(id));
+    if (this.leader === undefined) return;
+    await this.world.until('it hears of the leader', () => this.nodes.get(id)!.inspect().raft.softState.leader !== 0);
+  }
+
+  /** The node that leads in the highest term, if a majority of the running ones says so. */
+  get leader(): number | undefined {
+    const leaders = [...this.nodes.values()].map((node) => node.inspect().raft.softState.leader);
+    const counts = [...new Set(leaders)].find(
+      (id) => id !== 0 && leaders.filter((one) => one === id).length * 2 > leaders.length,
+    );
+    return counts !== undefined && this.nodes.get(counts)?.inspect().raft.softState.role === 'leader'
+      ? counts
+      : undefined;
+  }
+
+  get followers(): number[] {
+    return [...this.nodes.keys()].filter((id) => id !== this.leader);
+  }
+
+  async send(
+    id: number,
+    method: string,
+    target: string,
+    body: string | Uint8Array = '',
+    headers: Record<string, string> = {},
+  ) {
+    let response: ApiResponse | undefined;
+    const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+    this.nodes.get(id)!.handle({ method, target, headers, body: bytes }, (answer) => {
+      response = answer;
+    });
+    await this.world.until(`an answer to ${method} ${target}`, () => response !== undefined, 70_000);
+    const { status } = response!;
+    const text = new TextDecoder().decode(response!.body);
+    return { status, text, headers: response!.headers, json: () => JSON.parse(text) as Record<string, unknown> };
+  }
+
+  /** All running nodes have applied the same and are in the same state. */
+  async agree(): Promise<void> {
+    let facts = '';
+    await this.world.until(
+      () => `agreement: ${facts}`,
+      () => {
+        const seen = [...this.nodes.values()].map((node) => node.inspect());
+        facts = JSON.stringify(seen);
+        return seen.every(({ applied, hash }) => applied === seen[0]!.applied && hash() === seen[0]!.hash());
+      },
+    );
+  }
+}
+
+function urlOf(id: number): string {
+  return `http://h:${1000 + id}`;
+}
+
+t.test('writes on any node are read on any node', async (t) => {
+  const cluster = await Cluster.start(3, 1);
+  t.equal((await cluster.send(1, 'PUT', '/v1/kv/a', 'one')).text, '{"revision":1}');
+  t.equal((await cluster.send(2, 'GET', '/v1/kv/a')).text, 'one');
+  t.equal((await cluster.send(3, 'PUT', '/a', 'two')).status, 204);
+  for (const id of [1, 2, 3]) t.equal((await cluster.send(id, 'GET', '/a')).text, 'two', `node ${id}`);
+  t.equal((await cluster.send(1, 'GET', '/v1/kv/b')).status, 404);
+  const leader = cluster.leader!;
+  t.equal((await cluster.send(leader, 'GET', '/v1/kv/a?read=lease')).text, 'two');
+  t.equal((await cluster.send(1, 'GET', '/v1/kv/a?read=dirty')).status, 400);
+});
+
+t.test('compare-and-swap says for certain that it did not happen', async (t) => {
+  const cluster = await Cluster.start(3, 2);
+  t.equal((await cluster.send(1, 'POST', '/v1/cas/a', '{"expected":null,"value":"1"}')).status, 200);
+  const refused = await cluster.send(2, 'POST', '/v1/cas/a', '{"expected":null,"value":"2"}', {
+    'operation-id': 'mine',
+  });
+  t.equal(refused.status, 412);
+  t.equal(refused.json().error, 'cas-mismatch');
+  t.equal((await cluster.send(3, 'POST', '/v1/cas/a', '{"expected":"1","value":"3"}')).status, 200);
+  await cluster.agree();
+  for (const id of [1, 2, 3]) {
+    t.match(
+      cluster.audits.get(id)?.find(({ op }) => op === 'mine'),
+      { type: 'apply', effect: 'refused' },
+    );
+  }
+  t.equal((await cluster.send(1, 'PUT', '/v1/kv/a?revision=7', 'x')).status, 412);
+  t.equal((await cluster.send(1, 'PUT', '/v1/kv/a?revision=2', 'x')).status, 200);
+});
+
+t.test('the leader dies: another leads, nothing acknowledged is lost, the dead one comes back', async (t) => {
+  const cluster = await Cluster.start(3, 3);
+  const first = cluster.leader!;
+  for (let i = 0; i < 20; i++) t.equal((await cluster.send(first, 'PUT', `/k${i}`, `v${i}`)).status, 204);
+  cluster.crash(first);
+  await cluster.world.until('another leader', () => cluster.leader !== undefined);
+  const [one, other] = [...cluster.nodes.keys()] as [number, number];
+  for (let i = 0; i < 20; i++) t.equal((await cluster.send(i % 2 ? one : other, 'GET', `/k${i}`)).text, `v${i}`);
+  t.equal((await cluster.send(one, 'PUT', '/later', 'yes')).status, 204);
+  await cluster.restart(first);
+  t.equal((await cluster.send(first, 'GET', '/later')).text, 'yes');
+  await cluster.agree();
+  const terms = [...cluster.audits.values()].flat().filter(({ type }) => type === 'leader');
+  t.equal(new Set(terms.map(({ term }) => term)).size, terms.length, 'one leader a term');
+});
+
+t.test('all die at once and come back with everything', async (t) => {
+  const cluster = await Cluster.start(3, 4);
+  for (let i = 0; i < 10; i++) await cluster.send((i % 3) + 1, 'PUT', `/k${i}`, `v${i}`);
+  for (const id of [1, 2, 3]) cluster.crash(id);
+  await cluster.settled(Promise.all([1, 2, 3].map((id) => cluster.startNode(id))));
+  await cluster.world.until('a leader', () => cluster.leader !== undefined);
+  for (let i = 0; i < 10; i++) t.equal((await cluster.send(1, 'GET', `/k${i}`)).text, `v${i}`);
+  await cluster.agree();
+});
+
+t.test('without a majority nothing is acknowledged, and every wait ends', async (t) => {
+  const cluster = await Cluster.start(3, 5);
+  const leader = cluster.leader!;
+  for (const id of cluster.followers) cluster.world.isolated.add(String(id));
+  const written = await cluster.send(leader, 'PUT', '/v1/kv/a', 'x', { 'timeout-ms': '30' });
+  t.equal(written.status, 504);
+  t.equal(written.json().error, 'timeout');
+  t.equal((await cluster.send(leader, 'GET', '/v1/kv/a', '', { 'timeout-ms': '30' })).status, 504);
+  t.equal((await cluster.send(leader, 'GET', '/v1/kv/a?read=serializable')).status, 404);
+  await cluster.world.until(
+    'the leader steps down',
+    () => cluster.nodes.get(leader)!.inspect().raft.softState.role !== 'leader',
+  );
+  const refused = await cluster.send(leader, 'PUT', '/v1/kv/a', 'y');
+  t.equal(refused.status, 503);
+  t.equal(refused.json().error, 'no-leader');
+  t.equal((await cluster.send(leader, 'GET', '/v1/kv/a?read=lease')).status, 503, 'no lease without leadership');
+});
+
+t.test('a cut-off leader: its write that lost its slot is refused for certain', async (t) => {
+  const cluster = await Cluster.start(3, 6);
+  const old = cluster.leader!;
+  cluster.world.isolated.add(String(old));
+  let lost: ApiResponse | undefined;
+  cluster.nodes
+    .get(old)!
+    .handle(
+      { method: 'PUT', target: '/v1/kv/a', headers: { 'timeout-ms': '60000' }, body: new Uint8Array(1) },
+      (answer) => {
+        lost = answer;
+      },
+    );
+  const others = [1, 2, 3].filter((id) => id !== old);
+  await cluster.world.until('a new leader', () =>
+    others.some((id) => cluster.nodes.get(id)!.inspect().raft.softState.role === 'leader'),
+  );
+  await cluster.send(others[0]!, 'PUT', '/v1/kv/b', 'new');
+  cluster.world.isolated.clear();
+  await cluster.world.until('an answer', () => lost !== undefined);
+  t.equal(lost!.status, 503);
+  t.match(new TextDecoder().decode(lost!.body), /superseded/);
+  t.equal((await cluster.send(old, 'GET', '/v1/kv/a')).status, 404);
+  await cluster.agree();
+});
+
+t.test('a session makes a retry take effect once, also on another leader', async (t) => {
+  const cluster = await Cluster.start(3, 7);
+  const { session } = (await cluster.send(1, 'POST', '/v1/sessions')).json() as { session: string };
+  const retry = { session, sequence: '1' };
+  const leader = cluster.leader!;
+  const first = await cluster.send(leader, 'POST', '/v1/append/l', 'e', retry);
+  t.equal(first.json().length, 1);
+  cluster.crash(leader);
+  await cluster.world.until('another leader', () => cluster.leader !== undefined);
+  const again = await cluster.send(cluster.leader!, 'POST', '/v1/append/l', 'e', retry);
+  t.same(again.json(), first.json(), 'the first answer again');
+  t.equal((await cluster.send(cluster.leader!, 'GET', '/v1/kv/l')).text, '["e"]');
+  t.equal((await cluster.send(cluster.leader!, 'POST', '/v1/append/l', 'e', { session })).status, 400);
+});
+
+t.test('who was away longer than the log is kept gets a snapshot', async (t) => {
+  const cluster = await Cluster.start(3, 8, { snapshotEntries: 20 });
+  const away = cluster.followers[0]!;
+  await cluster.send(cluster.leader!, 'PUT', '/early', 'bird');
+  cluster.crash(away);
+  for (let i = 0; i < 120; i++) await cluster.send(cluster.leader!, 'PUT', `/k${i % 7}`, `v${i}`);
+  await cluster.restart(away);
+  await cluster.agree();
+  t.ok(
+    cluster.audits.get(away)!.some(({ type }) => type === 'snapshot'),
+    'by a snapshot',
+  );
+  t.equal((await cluster.send(away, 'GET', '/early')).text, 'bird');
+  t.ok(cluster.nodes.get(cluster.leader!)!.inspect().snapshotIndex > 80);
+  for (const id of [1, 2, 3]) {
+    cluster.crash(id);
+    await cluster.restart(id);
+  }
+  await cluster.world.until('a leader', () => cluster.leader !== undefined);
+  await cluster.agree();
+  t.equal((await cluster.send(away, 'GET', '/early')).text, 'bird', 'also after all restarted from snapshots');
+});
+
+t.test('nodes agree at every index, over restarts and snapshots', async (t) => {
+  const cluster = await Cluster.start(3, 9, { snapshotEntries: 15 });
+  for (let round = 0; round < 4; round++) {
+    for (let i = 0; i < 20; i++) await cluster.send(cluster.leader!, 'PUT', `/k${i % 5}`, `${round}-${i}`);
+    const victim = (round % 3) + 1;
+    cluster.crash(victim);
+    await cluster.world.until('a leader', () => cluster.leader !== undefined);
+    await cluster.send(cluster.leader!, 'PUT', '/x', String(round));
+    await cluster.restart(victim);
+    await cluster.world.until('a leader', () => cluster.leader !== undefined);
+  }
+  await cluster.agree();
+  const hashes = new Map<number, string>();
+  for (const line of [...cluster.audits.values()].flat()) {
+    if (line.index === undefined || line.hash === undefined) continue;
+    t.equal(line.hash, hashes.get(line.index) ?? line.hash, `hash at ${line.index}`);
+    hashes.set(line.index, line.hash);
+  }
+  t.ok(hashes.size > 80);
+});
+
+t.test('members come and go', async (t) => {
+  const cluster = await Cluster.start(3, 10, { snapshotEntries: 20 });
+  for (let i = 0; i < 50; i++) await cluster.send(1, 'PUT', `/k${i}`, `v${i}`);
+  const leader = cluster.leader!;
+  const learner = await cluster.send(
+    leader,
+    'POST',
+    '/v1/members',
+    JSON.stringify({ id: '4', url: urlOf(4), learner: true }),
+  );
+  t.match(learner.json(), { members: [{}, {}, {}, { id: '4', learner: true }] });
+  await cluster.join(4);
+  await cluster.agree();
+  t.equal((await cluster.send(4, 'GET', '/k7')).text, 'v7', 'a learner reads');
+  t.equal(
+    (await cluster.send(cluster.followers[0]!, 'POST', '/v1/members/4/promote')).status,
+    200,
+    'through a follower',
+  );
+  t.match((await cluster.send(1, 'GET', '/v1/members')).json(), { members: [{}, {}, {}, { id: '4', learner: false }] });
+  t.equal((await cluster.send(leader, 'DELETE', `/${leader}`)).status, 204, 'the leader removes itself');
+  await cluster.world.until('it stops', () => cluster.stopped.includes(`${leader}: removed`));
+  await cluster.world.until('another leads', () => cluster.leader !== undefined);
+  t.equal((await cluster.send(4, 'PUT', '/after', 'x')).status, 204);
+  const back = await cluster.send(4, 'POST', `/${leader}`, urlOf(leader));
+  t.equal(back.status, 400);
+  t.match(back.text, /can never come back/);
+  t.equal((await cluster.send(4, 'DELETE', '/9')).status, 400, 'not a member');
+  // Addresses live in snapshots: everybody finds everybody after a restart.
+  for (const id of [...cluster.nodes.keys()]) {
+    cluster.crash(id);
+    await cluster.restart(id);
+  }
+  await cluster.world.until('a leader', () => cluster.leader !== undefined);
+  t.equal((await cluster.send(4, 'GET', '/after')).text, 'x');
+  await cluster.agree();
+});
+
+t.test('several members are replaced at once, through a joint configuration', async (t) => {
+  const cluster = await Cluster.start(3, 11);
+  await cluster.send(1, 'PUT', '/a', 'x');
+  const leader = cluster.leader!;
+  const gone = cluster.followers[0]!;
+  const changes = [
+    { id: '4', url: urlOf(4) },
+    { id: String(gone), remove: true },
+  ];
+  let answer: ApiResponse | undefined;
+  cluster.nodes.get(leader)!.handle(
+    {
+      method: 'POST',
+      target: '/v1/members',
+      headers: {},
+      body: new TextEncoder().encode(JSON.stringify({ changes })),
+    },
+    (response) => {
+      answer = response;
+    },
+  );
+  await cluster.join(4);
+  await cluster.world.until('the change', () => answer !== undefined);
+  t.equal(answer!.status, 200);
+  await cluster.world.until('the removed one stops', () => cluster.stopped.includes(`${gone}: removed`));
+  const ids = [...cluster.nodes.keys()].sort().map(String);
+  const { members } = (await cluster.send(4, 'GET', '/v1/members')).json() as { members: { id: string }[] };
+  t.same(
+    members.map(({ id }) => id),
+    ids,
+  );
+  t.equal((await cluster.send(4, 'GET', '/a')).text, 'x');
+  await cluster.agree();
+});
+
+t.test('leadership is handed over, on request and at a graceful stop', async (t) => {
+  const cluster = await Cluster.start(3, 12);
+  const target = cluster.followers[0]!;
+  const moved = await cluster.send(cluster.leader!, 'POST', '/v1/leader', JSON.stringify({ to: String(target) }));
+  t.equal(moved.status, 200);
+  await cluster.world.until('it leads', () => cluster.leader === target);
+  t.equal(
+    (await cluster.send(cluster.followers[0]!, 'POST', '/v1/leader', `{"to":"${cluster.followers[0]}"}`)).status,
+    503,
+  );
+  const before = cluster.world.nowMs;
+  const node = cluster.nodes.get(target)!;
+  await cluster.settled(node.stop());
+  cluster.nodes.delete(target);
+  await cluster.world.until('another leads', () => cluster.leader !== undefined);
+  t.ok(cluster.world.nowMs - before < 60, `within ${cluster.world.nowMs - before} ms, less than an election time-out`);
+});
+
+t.test('one node alone', async (t) => {
+  const cluster = await Cluster.start(1, 13);
+  t.equal((await cluster.send(1, 'PUT', '/a', 'x')).status, 204);
+  cluster.crash(1);
+  await cluster.restart(1);
+  await cluster.world.until('a leader', () => cluster.leader !== undefined);
+  t.equal((await cluster.send(1, 'GET', '/a')).text, 'x');
+});
+
+t.test('requests that say nothing sensible are refused before anything is proposed', async (t) => {
+  const cluster = await Cluster.start(1, 14);
+  const refused: readonly [string, string, string, number][] = [
+    ['PUT', '/', 'x', 400],
+    ['PUT', '/v1/kv/', 'x', 400],
+    ['PUT', '/v1/kv/%zz', 'x', 400],
+    ['PUT', '/v1/kv/a?revsion=1', 'x', 400],
+    ['PUT', '/v1/kv/a?revision=-1', 'x', 400],
+    ['POST', '/v1/cas/a', '{"value":"x"}', 400],
+    ['POST', '/v1/cas/a', 'nonsense', 400],
+    ['POST', '/v1/txn', '{"then":[{"op":"fly"}]}', 400],
+    ['POST', '/nobody', 'http://h:1', 400],
+    ['POST', '/7', 'not a url', 400],
+    ['PATCH', '/a', '', 405],
+    ['DELETE', '/v1/status', '', 405],
+    ['GET', '/v1/nothing', '', 404],
+  ];
+  const before = cluster.nodes.get(1)!.inspect().raft.lastIndex;
+  for (const [method, target, body, status] of refused) {
+    const answer = await cluster.send(1, method, target, body);
+    t.equal(answer.status, status, `${method} ${target}`);
+    t.type(answer.json().error, 'string');
+    if (status === 405) t.type(answer.headers.Allow, 'string');
+  }
+  t.equal((await cluster.send(1, 'PUT', '/a', 'x', { 'timeout-ms': '60001' })).status, 400);
+  t.equal((await cluster.send(1, 'PUT', '/a', 'x', { 'operation-id': 'x'.repeat(129) })).status, 400);
+  t.equal(cluster.nodes.get(1)!.inspect().raft.lastIndex, before, 'nothing was proposed');
+  const binary = Uint8Array.of(0, 255, 128, 10);
+  t.equal((await cluster.send(1, 'PUT', '/v1/kv/%00%ff', binary)).status, 200);
+  const range = await cluster.send(1, 'GET', '/v1/range?from=%00');
+  t.match(range.json(), { items: [{ key: { base64: 'AP8=' }, value: { base64: 'AP+ACg==' } }] });
+});

@@ -1,0 +1,349 @@
+import {
+  type Address,
+  type Connection,
+  type ConnectionHandlers,
+  type File,
+  type FileSystem,
+  type Listener,
+  PortError,
+  type Ports,
+} from '../../ports.ts';
+
+const networkDelayMs = 0.5;
+const diskDelayMs = 0.5;
+
+interface Event {
+  readonly atMs: number;
+  readonly run: () => void;
+}
+
+/** One machine: its disk outlives its processes, whose callbacks stop with them. */
+class Machine {
+  readonly files = new Map<string, { durable: Uint8Array; content: Uint8Array }>();
+  generation = 0;
+  readonly connections = new Set<MemoryConnection>();
+}
+
+/** Several nodes in one process on virtual time, deterministic for a seed: the smallest world that cluster tests need. */
+export class MemoryWorld {
+  nowMs = 0;
+  #events: Event[] = [];
+  #seed: number;
+  readonly #machines = new Map<string, Machine>();
+  readonly #listeners = new Map<
+    number,
+    { readonly machine: string; readonly accept: (connection: Connection) => void }
+  >();
+  /** Machines that nobody reaches. */
+  readonly isolated = new Set<string>();
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  schedule(delayMs: number, run: () => void): void {
+    const atMs = this.nowMs + Math.max(0, delayMs);
+    let at = this.#events.length;
+    while (at > 0 && this.#events[at - 1]!.atMs > atMs) at--;
+    this.#events.splice(at, 0, { atMs, run });
+  }
+
+  /** Lets time pass until the condition holds. @throws when it does not within `limitMs` of virtual time */
+  async until(what: string | (() => string), condition: () => boolean, limitMs = 20_000): Promise<void> {
+    const endMs = this.nowMs + limitMs;
+    for (;;) {
+      // Whatever promises the last event touched come first.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (condition()) return;
+      const event = this.#events.shift();
+      if (event === undefined || event.atMs > endMs)
+        throw new Error(`not within ${limitMs} ms: ${typeof what === 'string' ? what : what()}`);
+      this.nowMs = event.atMs;
+      event.run();
+    }
+  }
+
+  async pass(ms: number): Promise<void> {
+    const endMs = this.nowMs + ms;
+    let over = false;
+    this.schedule(ms, () => {
+      over = true;
+    });
+    await this.until('time passes', () => over && this.nowMs >= endMs, ms + 1);
+  }
+
+  /** Ends whatever runs on the machine; what was not synced is gone. */
+  crash(name: string): void {
+    const machine = this.#machine(name);
+    machine.generation++;
+    for (const connection of [...machine.connections]) connection.drop();
+    for (const [port, { machine: at }] of [...this.#listeners]) if (at === name) this.#listeners.delete(port);
+    for (const file of machine.files.values()) file.content = file.durable.slice();
+  }
+
+  /** The ports of a process that now starts on the machine. */
+  ports(name: string): Ports {
+    const machine = this.#machine(name);
+    const { generation } = machine;
+    const later = (delayMs: number, callback: () => void) => {
+      this.schedule(delayMs, () => {
+        if (machine.generation === generation) callback();
+      });
+    };
+    return {
+      clock: {
+        monotonicMs: () => this.nowMs,
+        wallMs: () => this.nowMs,
+        setTimer: (delayMs, callback) => {
+          let cancelled = false;
+          later(delayMs, () => {
+            if (!cancelled) callback();
+          });
+          return {
+            cancel: () => {
+              cancelled = true;
+            },
+          };
+        },
+        endOfTurn: (callback) => later(0, callback),
+      },
+      random: { uint32: () => this.#random() },
+      fileSystem: memoryFileSystem(machine.files, later),
+      network: {
+        listen: async (address, accept): Promise<Listener> => {
+          if (this.#listeners.has(address.port)) throw new PortError('EADDRINUSE', `port ${address.port} is taken`);
+          this.#listeners.set(address.port, { machine: name, accept });
+          return {
+            address,
+            close: async () => {
+              this.#listeners.delete(address.port);
+            },
+          };
+        },
+        connect: (address, handlers) => this.#connect(name, address, handlers),
+      },
+    };
+  }
+
+  #connect(from: string, address: Address, handlers: ConnectionHandlers): Connection {
+    const local = new MemoryConnection(this, this.#machine(from), from, address);
+    local.handle(handlers);
+    this.schedule(networkDelayMs, () => {
+      const listener = this.#listeners.get(address.port);
+      if (listener === undefined || this.isolated.has(from) || this.isolated.has(listener.machine)) {
+        local.fail(new PortError('ECONNREFUSED', `nobody at ${address.port}`));
+        return;
+      }
+      const remote = new MemoryConnection(this, this.#machine(listener.machine), listener.machine, address);
+      local.join(remote);
+      listener.accept(remote);
+      local.open();
+    });
+    return local;
+  }
+
+  #machine(name: string): Machine {
+    let machine = this.#machines.get(name);
+    if (machine === undefined) {
+      machine = new Machine();
+      this.#machines.set(name, machine);
+    }
+    return machine;
+  }
+
+  /** mulberry32: any generator does, the world need only be the same for the same seed. */
+  #random(): number {
+    this.#seed = (this.#seed + 0x6d2b79f5) >>> 0;
+    let x = Math.imul(this.#seed ^ (this.#seed >>> 15), this.#seed | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return (x ^ (x >>> 14)) >>> 0;
+  }
+}
+
+class MemoryConnection implements Connection {
+  readonly remote: Address;
+  readonly bufferedBytes = 0;
+  readonly #world: MemoryWorld;
+  readonly #machine: Machine;
+  readonly #name: string;
+  #other: MemoryConnection | undefined;
+  #handlers: ConnectionHandlers | undefined;
+  #early: (readonly Uint8Array[])[] = [];
+  #closed = false;
+  #paused = false;
+  #held: Uint8Array[] = [];
+
+  constructor(world: MemoryWorld, machine: Machine, name: string, remote: Address) {
+    this.#world = world;
+    this.#machine = machine;
+    this.#name = name;
+    this.remote = remote;
+    machine.connections.add(this);
+  }
+
+  handle(handlers: ConnectionHandlers): void {
+    this.#handlers = handlers;
+  }
+
+  join(other: MemoryConnection): void {
+    this.#other = other;
+    other.#other = this;
+  }
+
+  open(): void {
+    if (this.#closed) return;
+    this.#handlers?.opened?.();
+    for (const chunks of this.#early) this.write(chunks);
+    this.#early = [];
+  }
+
+  write(chunks: readonly Uint8Array[]): void {
+    if (this.#closed) return;
+    const other = this.#other;
+    if (other === undefined) {
+      this.#early.push(chunks);
+      return;
+    }
+    const { isolated } = this.#world;
+    if (isolated.has(this.#name) || isolated.has(other.#name)) return;
+    this.#world.schedule(networkDelayMs, () => {
+      for (const chunk of chunks) other.#receive(chunk);
+      this.#handlers?.drained?.();
+    });
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#closed) return;
+    if (this.#paused) this.#held.push(chunk);
+    else this.#handlers?.data(chunk);
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    const held = this.#held;
+    this.#held = [];
+    this.#world.schedule(0, () => {
+      for (const chunk of held) this.#receive(chunk);
+    });
+  }
+
+  end(): void {
+    this.#world.schedule(networkDelayMs, () => {
+      this.fail(undefined);
+      this.#other?.fail(undefined);
+    });
+  }
+
+  destroy(): void {
+    this.#world.schedule(0, () => this.fail(undefined));
+    this.#world.schedule(networkDelayMs, () => this.#other?.fail(new PortError('ECONNRESET', 'reset')));
+  }
+
+  fail(error: PortError | undefined): void {
+    if (this.#closed) return;
+    this.drop();
+    this.#handlers?.closed(error);
+  }
+
+  /** The process at this end is gone: it is told nothing, the other end is. */
+  drop(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#machine.connections.delete(this);
+    const other = this.#other;
+    this.#world.schedule(networkDelayMs, () => other?.fail(new PortError('ECONNRESET', 'reset')));
+  }
+}
+
+type Later = (delayMs: number, callback: () => void) => void;
+type Stored = { durable: Uint8Array; content: Uint8Array };
+
+function memoryFileSystem(files: Map<string, Stored>, later: Later): FileSystem {
+  const after = <T>(action: () => T): Promise<T> =>
+    new Promise((resolve, reject) => {
+      later(diskDelayMs, () => {
+        try {
+          resolve(action());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  const find = (path: string): Stored => {
+    const file = files.get(path);
+    if (file === undefined) throw new PortError('ENOENT', `no file ${path}`);
+    return file;
+  };
+  return {
+    makeDirectory: () => after(() => {}),
+    syncDirectory: () => after(() => {}),
+    list: (path) =>
+      after(() =>
+        [...files.keys()]
+          .filter((name) => name.startsWith(`${path}/`))
+          .map((name) => name.slice(path.length + 1))
+          .sort(),
+      ),
+    rename: (from, to) =>
+      after(() => {
+        files.set(to, find(from));
+        files.delete(from);
+      }),
+    remove: (path) =>
+      after(() => {
+        find(path);
+        files.delete(path);
+      }),
+    open: (path, mode) =>
+      after(() => {
+        if (mode === 'create') {
+          if (files.has(path)) throw new PortError('EEXIST', `there is a file ${path}`);
+          files.set(path, { durable: new Uint8Array(0), content: new Uint8Array(0) });
+        }
+        return memoryFile(path, find(path), later, after);
+      }),
+  };
+}
+
+function memoryFile(path: string, file: Stored, later: Later, after: <T>(action: () => T) => Promise<T>): File {
+  const write = (position: number, chunks: readonly Uint8Array[]) => {
+    const end = position + chunks.reduce((total, chunk) => total + chunk.length, 0);
+    const grown = new Uint8Array(Math.max(file.content.length, end));
+    grown.set(file.content);
+    let at = position;
+    for (const chunk of chunks) {
+      grown.set(chunk, at);
+      at += chunk.length;
+    }
+    file.content = grown;
+  };
+  const sync = () => {
+    file.durable = file.content.slice();
+  };
+  return {
+    path,
+    size: () => after(() => file.content.length),
+    read: (position, lengthBytes) => after(() => file.content.slice(position, position + lengthBytes)),
+    write: (position, chunks) => after(() => write(position, chunks)),
+    datasync: () => after(sync),
+    writeDurably(position, chunks, done) {
+      later(diskDelayMs, () => {
+        write(position, chunks);
+        sync();
+        done(undefined);
+      });
+    },
+    truncate: (lengthBytes) =>
+      after(() => {
+        const shorter = new Uint8Array(lengthBytes);
+        shorter.set(file.content.subarray(0, lengthBytes));
+        file.content = shorter;
+      }),
+    close: () => after(() => {}),
+  };
+}
