@@ -1,0 +1,50 @@
+import { checkTxn, type TxnOptions } from '../../checker/index.ts';
+import { type TxnHistoryOptions, txnHistory } from './txn-history.ts';
+
+/** How often each history is checked; the best time counts. */
+const RUNS = 3;
+const STALE_COMMITS = 50;
+
+export interface TxnRow {
+  readonly history: string;
+  readonly transactions: number;
+  readonly ms: number;
+  /** How much longer than the same history without stale snapshots. */
+  readonly ratio: number;
+  /** Resident memory of the process when it was checked, the history included. */
+  readonly megabytes: number;
+  readonly found: string;
+}
+
+const SHAPE = { seed: 1, clients: 20, activeKeys: 20, writesPerKey: 32, operationsMax: 4 };
+
+const HISTORIES: readonly (readonly [name: string, history: Partial<TxnHistoryOptions>])[] = [
+  ['strict serializable', { staleMax: 0, firstCommitterWins: false }],
+  ['stale snapshots', { staleMax: STALE_COMMITS, firstCommitterWins: false }],
+  ['stale snapshots, first committer wins', { staleMax: STALE_COMMITS, firstCommitterWins: true }],
+];
+
+/** Times the transaction checkers on seeded histories of a size, each verdict for strict serializability. */
+export function benchTxn(transactions: number): TxnRow[] {
+  return (['list-append', 'rw-register'] as const).flatMap((model) => {
+    const options: TxnOptions = {
+      model,
+      ...(model === 'rw-register' ? { linearizableKeys: true, wfrKeys: true } : {}),
+    };
+    let normal = 0;
+    return HISTORIES.map(([name, shape]): TxnRow => {
+      const history = txnHistory({ model, transactions, staleMax: 0, firstCommitterWins: false, ...SHAPE, ...shape });
+      let ms = Number.POSITIVE_INFINITY;
+      let found = '';
+      for (let run = 0; run < RUNS; run++) {
+        const start = performance.now();
+        const { details } = checkTxn(history, options);
+        ms = Math.min(ms, performance.now() - start);
+        found = details.anomalyTypes.join(' ');
+      }
+      if (normal === 0) normal = ms;
+      const megabytes = process.memoryUsage().rss / 1e6;
+      return { history: `${model}, ${name}`, transactions, ms, ratio: ms / normal, megabytes, found };
+    });
+  });
+}
