@@ -138,39 +138,36 @@ export class RwRegister implements Analysis {
       for (let m = table.first.data[t]!; m < table.first.data[t + 1]!; m++) {
         if (table.kind.data[m] !== READ) continue;
         const [k, v] = [table.key.data[m]!, table.version.data[m]!];
-        const [key, value, op] = [table.keyValue(k), table.versionValue(v), table.op(t)];
         const w = writer[v]!;
         if (w === NONE) {
-          const external = table.previous.data[m] === NONE;
-          if (v === this.#initial[k] || !external) continue;
+          if (v === this.#initial[k] || table.previous.data[m] !== NONE) continue;
           if (!nullIsInitial && (unwritten[k] === NONE || unwritten[k] === v)) {
             // Registers may have been filled before the history began: one such value is possible.
             unwritten[k] = v;
             continue;
           }
-          this.#findings.add('garbage-read', () => ({
-            message: `operation ${op} read ${show(value)} from key ${showKey(key)}, which no transaction wrote`,
-            key,
-            ops: [op],
-            evidence: { key, value },
-          }));
+          this.#badRead('garbage-read', t, v, NONE, () => 'which no transaction wrote');
         } else if (table.status.data[w] === FAIL) {
-          this.#findings.add('G1a', () => ({
-            message: `operation ${op} read ${show(value)} from key ${showKey(key)}, whose write failed (operation ${table.op(w)})`,
-            key,
-            ops: [op, table.op(w)],
-            evidence: { key, value, reader: op, writer: table.op(w) },
-          }));
+          this.#badRead('G1a', t, v, w, (writer) => `whose write failed (operation ${writer})`);
         } else if (intermediate[v] === 1 && w !== t) {
-          this.#findings.add('G1b', () => ({
-            message: `operation ${op} read ${show(value)} from key ${showKey(key)}, which operation ${table.op(w)} overwrote before it committed`,
-            key,
-            ops: [op, table.op(w)],
-            evidence: { key, value, reader: op, writer: table.op(w) },
-          }));
+          this.#badRead('G1b', t, v, w, (writer) => `which operation ${writer} overwrote before it committed`);
         }
       }
     }
+  }
+
+  #badRead(kind: string, t: number, v: number, writer: number, why: (writer: number) => string): void {
+    const table = this.#table;
+    this.#findings.add(kind, () => {
+      const [key, value, op] = [table.keyValue(table.versionKey.data[v]!), table.versionValue(v), table.op(t)];
+      const writers = writer === NONE ? [] : [table.op(writer)];
+      return {
+        message: `operation ${op} read ${show(value)} from key ${showKey(key)}, ${why(writers[0] ?? NONE)}`,
+        key,
+        ops: [op, ...writers],
+        evidence: { key, value, reader: op, ...(writers[0] === undefined ? {} : { writer: writers[0] }) },
+      };
+    });
   }
 
   #someoneReadInitial(): boolean {
