@@ -1025,4 +1025,28 @@ t.test('asynchronous storage writes', async (t) => {
     write();
     t.equal(unstable.offset, 3);
   });
+
+  t.test('nor does one of an entry that was overwritten and came back meanwhile', async (t) => {
+    const { raw, turn, write } = start();
+    const append = (term: number, from: number, terms: readonly number[]) => {
+      const entries = terms.map((of, i) => ({
+        term: of,
+        index: 2 + i,
+        type: EntryType.Normal,
+        data: bytes(`of ${of}`),
+      }));
+      raw.step(message(MessageType.App, { from, to: 1, term, index: 1, logTerm: 1, entries }));
+      turn();
+    };
+    append(2, 2, [2]);
+    append(3, 3, [3]);
+    append(4, 2, [2, 4]);
+    const { unstable } = raw.raft.log;
+    write();
+    t.equal(unstable.offset, 2, 'on disk it is about to be overwritten');
+    write();
+    t.equal(unstable.offset, 2);
+    write();
+    t.equal(unstable.offset, 4);
+  });
 });
