@@ -102,6 +102,15 @@ export function mayLeaveOut(model: Model<unknown>, removed: readonly Operation[]
       const elements = new Set(moving.map(element));
       return kept.every((operation) => model.observes?.(operation) === true || !elements.has(element(operation)));
     }
+    case 'set': {
+      // Elements that nothing else speaks of can be skipped.
+      const named = new Set(
+        kept.flatMap(({ f, argument, result }) =>
+          (f === 'read' && Array.isArray(result) ? result : [argument]).map(canonical),
+        ),
+      );
+      return moving.every(({ argument }) => !named.has(canonical(argument)));
+    }
     default:
       return false;
   }

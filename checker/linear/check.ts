@@ -5,6 +5,7 @@ import type { Model } from '../model/model.ts';
 import { isModelName, type ModelName, modelNames, models } from '../model/models.ts';
 import { Transitions } from '../model/transitions.ts';
 import { type Anomaly, type Section, unknown, type Valid, worst } from '../verdict.ts';
+import { checkBag, checkFifo, checkSet, type Suspects } from './elements.ts';
 import { type Call, describeCall, describeState, searchCalls, shrink } from './explain.ts';
 import { type FailedCas, failedAs, operationOf } from './operations.ts';
 import { Registers } from './register-calls.ts';
@@ -41,8 +42,8 @@ const SHRINK_MAX_MS = 2_000;
 /** How many violations are shrunk and explained; further keys are only named. */
 const EXPLAINED_MAX = 8;
 
-/** How a key was decided: by the zones of its values, or by the general search. */
-type Path = 'zones' | 'search';
+/** How a key was decided: by the zones of its values, by looking at elements, or by the general search. */
+type Path = 'zones' | 'elements' | 'search';
 
 interface KeyVerdict {
   readonly key: Ref;
@@ -161,8 +162,24 @@ class LinearCheck {
   #general(key: Ref, own: Int32Array): KeyVerdict {
     const calls = this.#callsOf(own);
     const initial = this.#transitions.state(this.#initial);
+    const elements = this.#elements(calls);
+    // The paths by elements give no order of their own: where one is wanted, the search looks for it.
+    if (elements !== undefined && (elements.suspects !== undefined || this.#options.certificate !== true)) {
+      const { suspects } = elements;
+      const base = { key, path: 'elements' as const, operations: own.length };
+      if (suspects === undefined) return { ...base, valid: true };
+      return { ...base, valid: false, anomaly: this.#anomaly(key, () => suspects, 'elements') };
+    }
     const result = searchCalls(this.#search, this.#transitions, initial, calls);
     return this.#searched(key, own, result, (call) => calls[call]!.invoke);
+  }
+
+  #elements(calls: readonly Call[]): Suspects {
+    const { initial } = this.#options;
+    if (this.#model === models.set) return checkSet(calls, Array.isArray(initial) ? (initial as readonly Value[]) : []);
+    if (initial !== undefined) return undefined;
+    if (this.#model === models['fifo-queue']) return checkFifo(calls);
+    return this.#model === models['unordered-queue'] ? checkBag(calls) : undefined;
   }
 
   #searched(key: Ref, own: Int32Array, result: SearchResult, nameOf: (call: number) => number): KeyVerdict {
