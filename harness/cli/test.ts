@@ -4,6 +4,8 @@ import type { Argv } from 'yargs';
 import { defaultKinds, faultKinds } from '../../nemesis/kinds.ts';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { seedBound } from '../generator/random.ts';
+import { mutants } from '../mutants/catalog.ts';
+import { plant } from '../mutants/plant.ts';
 import { type Plan, runTest } from '../runner/run.ts';
 import { targets } from '../target/index.ts';
 import { workloads } from '../workload/index.ts';
@@ -118,6 +120,10 @@ function flags(yargs: Argv) {
       requiresArg: true,
       coerce: oneOf('target', targets),
     })
+    .option('mutant', {
+      describe: `Run the system with this planted bug: ${[...mutants.keys()].join(', ')}`,
+      coerce: oneOf('mutant', mutants),
+    })
     .option('port', {
       describe: 'The first of the client ports',
       defaultDescription: 'any free ones',
@@ -186,11 +192,14 @@ async function test(given: Flags): Promise<number> {
 }
 
 function planOf(given: Flags): Plan {
-  const { workload, target, nodes } = given;
+  const { workload, target, nodes, mutant } = given;
   if (!target.workloads.includes(workload.name)) {
     throw new UsageError(
       `--workload ${workload.name}: ${target.name} cannot carry it out; it can: ${target.workloads.join(', ')}`,
     );
+  }
+  if (mutant !== undefined && target.name !== 'kvstore') {
+    throw new UsageError(`--mutant ${mutant.name}: only kvstore has planted bugs, not ${target.name}`);
   }
   const faults = given.nemesis ?? (target.breakable ? defaultKinds : []);
   if (faults.length > 0 && !target.breakable) {
@@ -212,9 +221,10 @@ function planOf(given: Flags): Plan {
     'op-timeout': `${given['op-timeout']}ms`,
     seed,
     port: given.port ?? null,
+    mutant: mutant?.name ?? null,
   };
   return {
-    name: workload.name,
+    name: mutant === undefined ? workload.name : mutant.name,
     workload,
     target,
     nodes,
@@ -229,6 +239,7 @@ function planOf(given: Flags): Plan {
     convergeMaxMs,
     seed,
     port: given.port,
+    systemFolder: mutant === undefined ? undefined : plant(mutant),
     runsRoot: given.results,
     options,
     commands: (folder) => ({ again: againCommand(seed), check: command('check', folder) }),

@@ -27,4 +27,6 @@ t.test('a planted copy stands beside the untouched system', async (t) => {
   const home = plant(mutants.get('local-read')!);
   t.ok(existsSync(join(home, 'main.js')));
   t.equal(plant(mutants.get('local-read')!), home, 'and is made once');
+  const module: unknown = await import(join(home, 'node', 'index.js'));
+  t.match(module, { startNode: Function }, 'and loads');
 });

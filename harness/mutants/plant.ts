@@ -77,8 +77,15 @@ export function typeErrors(mutants: readonly Mutant[]): string[] {
   });
 }
 
+/** A file compiled by itself does not see that its package is made of ES modules. */
 function compilerOptions(): ts.CompilerOptions {
-  return { ...parseConfig().options, sourceMap: false };
+  const { options } = parseConfig();
+  return {
+    ...options,
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    sourceMap: false,
+  };
 }
 
 function parseConfig(): ts.ParsedCommandLine {
