@@ -106,6 +106,8 @@ export class Node {
   #leaderChanges = 0;
   #isTurnDue = false;
   #isReceivingSnapshot = false;
+  /** While a snapshot is being installed: batches that became durable after it. */
+  #behindSnapshot: Written[] | undefined;
   #tick: Timer | undefined;
   #lastTickMs: number;
   #stopped = false;
@@ -429,7 +431,7 @@ export class Node {
     this.#noticeLeader(ready);
     let toApply: Message | undefined;
     for (const message of ready.messages) {
-      if (message.to === APPEND_THREAD) this.#writer.add(message);
+      if (message.to === APPEND_THREAD) this.#append(message);
       else if (message.to === APPLY_THREAD) toApply = message;
       else if (message.type === MessageType.Snap) this.#sendSnapshot(message);
       else this.transport.send(message);
@@ -442,6 +444,12 @@ export class Node {
     }
     if (ready.readStates.length > 0) this.#advanceReads();
     this.#reads.applied(this.#replica.appliedIndex);
+  }
+
+  #append(message: Message): void {
+    // From here on a snapshot of our own that is being made is out of date, and must not be marked in the log.
+    if (message.snapshot !== undefined) this.#snapshotter.installed(message.snapshot.metadata.index);
+    this.#writer.add(message);
   }
 
   /** A record of the leadership must be written before anybody can hear from the new leader. */
@@ -489,16 +497,23 @@ export class Node {
     this.#dirty();
   }
 
-  #written({ entries, hardState, snapshot, responses }: Written): void {
+  /** A batch is durable. What was written after a snapshot waits until that has been installed. */
+  #written(written: Written): void {
     if (this.#stopped) return;
-    if (snapshot !== undefined) {
-      this.#install(snapshot, responses).catch((error: unknown) => this.#fatal(error));
-    } else {
-      if (entries.length > 0) this.#memory.append(entries);
-      if (hardState !== undefined) this.#memory.setHardState(hardState);
-      for (const response of responses) this.#deliver(response);
+    if (this.#behindSnapshot !== undefined) this.#behindSnapshot.push(written);
+    else if (written.snapshot === undefined) this.#takeIn(written);
+    else {
+      this.#behindSnapshot = [];
+      this.#install(written.snapshot, written).catch((error: unknown) => this.#fatal(error));
     }
     this.#dirty();
+  }
+
+  /** What is durable becomes what the core reads, before it hears that it is durable. */
+  #takeIn({ entries, hardState, responses }: Written): void {
+    if (entries.length > 0) this.#memory.append(entries);
+    if (hardState !== undefined) this.#memory.setHardState(hardState);
+    for (const response of responses) this.#deliver(response);
   }
 
   #deliver(message: Message): void {
@@ -554,7 +569,7 @@ export class Node {
   }
 
   /** The log begins anew after a peer's snapshot, durably: now the state machine does, too. */
-  async #install(metadata: SnapshotMetadata, responses: readonly Message[]): Promise<void> {
+  async #install(metadata: SnapshotMetadata, written: Written): Promise<void> {
     const reader = await this.#storage.snapshots.open(metadata);
     invariant(reader !== undefined, 'an installed snapshot has a file', () => ({ index: metadata.index }));
     if (reader === undefined) return;
@@ -565,14 +580,16 @@ export class Node {
     }
     if (this.#stopped) return;
     this.#memory.applySnapshot({ metadata, data: NO_DATA });
-    this.#snapshotter.installed(metadata.index);
     this.#audit?.snapshot(metadata.index, metadata.term, this.#replica.store.hash());
     this.#audit?.flush();
     this.#log('info', 'snapshot-installed', { index: metadata.index, term: metadata.term });
     this.#proposals.skipped(metadata.index, this.#replica.forwarded.last(this.config.id, this.incarnation));
     this.#followMembership();
-    for (const response of responses) this.#deliver(response);
+    this.#takeIn(written);
     this.#reads.applied(this.#replica.appliedIndex);
+    const behind = this.#behindSnapshot ?? [];
+    this.#behindSnapshot = undefined;
+    for (const later of behind) this.#written(later);
     this.#dirty();
   }
 

@@ -19,7 +19,7 @@ interface Event {
 
 /** One machine: its disk outlives its processes, whose callbacks stop with them. */
 class Machine {
-  readonly files = new Map<string, { durable: Uint8Array; content: Uint8Array }>();
+  readonly files = new Map<string, Stored>();
   generation = 0;
   readonly connections = new Set<MemoryConnection>();
 }
@@ -78,7 +78,7 @@ export class MemoryWorld {
     machine.generation++;
     for (const connection of [...machine.connections]) connection.drop();
     for (const [port, { machine: at }] of [...this.#listeners]) if (at === name) this.#listeners.delete(port);
-    for (const file of machine.files.values()) file.content = file.durable.slice();
+    for (const file of machine.files.values()) file.crash();
   }
 
   /** The ports of a process that now starts on the machine. */
@@ -261,7 +261,52 @@ class MemoryConnection implements Connection {
 }
 
 type Later = (delayMs: number, callback: () => void) => void;
-type Stored = { durable: Uint8Array; content: Uint8Array };
+/** A file's bytes, and what to put back when they were not synced. */
+class Stored {
+  length = 0;
+  #bytes = new Uint8Array(1024);
+  #undo: { readonly length: number; readonly position: number; readonly before: Uint8Array }[] = [];
+
+  read(position: number, lengthBytes: number): Uint8Array {
+    return this.#bytes.slice(position, Math.min(this.length, position + lengthBytes));
+  }
+
+  write(position: number, chunks: readonly Uint8Array[]): void {
+    let at = position;
+    for (const chunk of chunks) {
+      this.#undo.push({ length: this.length, position: at, before: this.#bytes.slice(at, at + chunk.length) });
+      const end = at + chunk.length;
+      if (end > this.#bytes.length) {
+        const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2));
+        grown.set(this.#bytes);
+        this.#bytes = grown;
+      }
+      this.#bytes.set(chunk, at);
+      this.length = Math.max(this.length, end);
+      at = end;
+    }
+  }
+
+  truncate(lengthBytes: number): void {
+    const before = this.#bytes.slice(lengthBytes, this.length);
+    this.#undo.push({ length: this.length, position: lengthBytes, before });
+    this.#bytes.fill(0, lengthBytes, this.length);
+    this.length = lengthBytes;
+  }
+
+  sync(): void {
+    this.#undo = [];
+  }
+
+  crash(): void {
+    for (const { length, position, before } of this.#undo.reverse()) {
+      this.#bytes.fill(0, length, Math.max(length, this.length));
+      this.#bytes.set(before, position);
+      this.length = length;
+    }
+    this.#undo = [];
+  }
+}
 
 function memoryFileSystem(files: Map<string, Stored>, later: Later): FileSystem {
   const after = <T>(action: () => T): Promise<T> =>
@@ -303,7 +348,7 @@ function memoryFileSystem(files: Map<string, Stored>, later: Later): FileSystem 
       after(() => {
         if (mode === 'create') {
           if (files.has(path)) throw new PortError('EEXIST', `there is a file ${path}`);
-          files.set(path, { durable: new Uint8Array(0), content: new Uint8Array(0) });
+          files.set(path, new Stored());
         }
         return memoryFile(path, find(path), later, after);
       }),
@@ -311,39 +356,20 @@ function memoryFileSystem(files: Map<string, Stored>, later: Later): FileSystem 
 }
 
 function memoryFile(path: string, file: Stored, later: Later, after: <T>(action: () => T) => Promise<T>): File {
-  const write = (position: number, chunks: readonly Uint8Array[]) => {
-    const end = position + chunks.reduce((total, chunk) => total + chunk.length, 0);
-    const grown = new Uint8Array(Math.max(file.content.length, end));
-    grown.set(file.content);
-    let at = position;
-    for (const chunk of chunks) {
-      grown.set(chunk, at);
-      at += chunk.length;
-    }
-    file.content = grown;
-  };
-  const sync = () => {
-    file.durable = file.content.slice();
-  };
   return {
     path,
-    size: () => after(() => file.content.length),
-    read: (position, lengthBytes) => after(() => file.content.slice(position, position + lengthBytes)),
-    write: (position, chunks) => after(() => write(position, chunks)),
-    datasync: () => after(sync),
+    size: () => after(() => file.length),
+    read: (position, lengthBytes) => after(() => file.read(position, lengthBytes)),
+    write: (position, chunks) => after(() => file.write(position, chunks)),
+    datasync: () => after(() => file.sync()),
     writeDurably(position, chunks, done) {
       later(diskDelayMs, () => {
-        write(position, chunks);
-        sync();
+        file.write(position, chunks);
+        file.sync();
         done(undefined);
       });
     },
-    truncate: (lengthBytes) =>
-      after(() => {
-        const shorter = new Uint8Array(lengthBytes);
-        shorter.set(file.content.subarray(0, lengthBytes));
-        file.content = shorter;
-      }),
+    truncate: (lengthBytes) => after(() => file.truncate(lengthBytes)),
     close: () => after(() => {}),
   };
 }
