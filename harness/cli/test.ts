@@ -122,6 +122,8 @@ function flags(yargs: Argv) {
     })
     .option('mutant', {
       describe: `Run the system with this planted bug: ${[...mutants.keys()].join(', ')}`,
+      type: 'string',
+      requiresArg: true,
       coerce: oneOf('mutant', mutants),
     })
     .option('port', {
@@ -205,6 +207,10 @@ function planOf(given: Flags): Plan {
   if (faults.length > 0 && !target.breakable) {
     throw new UsageError(`--nemesis ${faults.join(',')}: ${target.name} has nothing to break; leave it out`);
   }
+  const { mutant } = given;
+  if (mutant !== undefined && target.name !== 'kvstore') {
+    throw new UsageError(`--mutant ${mutant.name}: bugs can be planted in kvstore only`);
+  }
   const seed = given.seed ?? randomInt(seedBound);
   const concurrency = given.concurrency(nodes);
   const options = {
@@ -224,7 +230,7 @@ function planOf(given: Flags): Plan {
     mutant: mutant?.name ?? null,
   };
   return {
-    name: mutant === undefined ? workload.name : mutant.name,
+    name: mutant?.name ?? workload.name,
     workload,
     target,
     nodes,
@@ -239,7 +245,7 @@ function planOf(given: Flags): Plan {
     convergeMaxMs,
     seed,
     port: given.port,
-    systemFolder: mutant === undefined ? undefined : plant(mutant),
+    systemFolder: mutant && plant(mutant),
     runsRoot: given.results,
     options,
     commands: (folder) => ({ again: againCommand(seed), check: command('check', folder) }),

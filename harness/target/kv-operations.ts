@@ -1,5 +1,6 @@
 import type { Value } from '../../checker/history/op.ts';
 import type { Result, Client as StoreClient, TxnOp, TxnResult } from '../../system/client/index.ts';
+import { balanceFirst, bankAccounts, readTransfer } from '../workload/bank.ts';
 import type { Client, Outcome } from './target.ts';
 
 /** What operations need of the store's own client. */
@@ -38,22 +39,33 @@ const operations: { readonly [workload: string]: { readonly [f: string]: Operati
       ),
   },
   queue: {
-    enqueue: (store, call) => rewrite(store, call, (queue) => ({ queue: [...queue, call.value] })),
+    enqueue: (store, call) => rewrite(store, call, (queue) => ({ value: [...listOf(queue), call.value] })),
     dequeue: (store, call) =>
-      rewrite(store, call, ([first, ...queue]) => (first === undefined ? undefined : { queue, answer: first })),
+      rewrite(store, call, (queue) => {
+        const [first, ...value] = listOf(queue);
+        return first === undefined ? 'empty' : { value, answer: first };
+      }),
   },
   lock: {
-    acquire: async (store, { key, process, options }) =>
-      renamed(outcome(await store.cas(key, null, encode(process), options)), 'held'),
-    release: async (store, { key, process, options }) => {
-      const compare = [{ key, is: '=', value: encode(process) } as const];
-      const success = [{ op: 'delete', key } as const];
-      const result = await store.txn({ compare, success, failure: [] }, options);
-      return result.ok && !result.value.succeeded ? { type: 'fail', error: 'not-held' } : outcome(result);
-    },
+    acquire: (store, call) => rewrite(store, call, (holder) => (holder === null ? { value: call.process } : 'held')),
+    release: (store, call) =>
+      rewrite(store, call, (holder) => (holder === call.process ? { value: null } : 'not-held')),
   },
   append: { txn: transaction },
   wr: { txn: transaction },
+  'long-fork': { txn: transaction },
+  bank: {
+    read: async (store, { options }) => {
+      const found = await balances(store, bankAccounts, options);
+      return found.ok
+        ? {
+            type: 'ok',
+            value: Object.fromEntries([...found.value].map(([account, { balance }]) => [account, balance])),
+          }
+        : { type: 'fail', error: found.error };
+    },
+    transfer,
+  },
 };
 
 /** The workloads that the store can carry out. */
@@ -82,21 +94,79 @@ async function append(store: Store, { key, value, options }: Call): Promise<Outc
   return outcome(await store.append(key, encode(value), options));
 }
 
-/** Reads a queue and writes it back changed, provided that nobody else did in between. */
+/**
+ * Reads a key and writes it back changed, provided that nobody else wrote it in between.
+ * @param change gives the new value and the answer, or why it cannot be
+ */
 async function rewrite(
   store: Store,
   { key, options }: Call,
-  change: (queue: readonly Value[]) => { readonly queue: readonly Value[]; readonly answer?: Value } | undefined,
+  change: (value: Value) => { readonly value: Value; readonly answer?: Value } | string,
 ): Promise<Outcome> {
   const { operationId: _, ...reading } = options;
   const found = await store.get(key, reading);
-  // The element was not touched: whatever went wrong, nothing happened.
+  // Only read so far: whatever went wrong, nothing happened.
   if (!found.ok) return { type: 'fail', error: found.error };
-  const changed = change(found.value === null ? [] : listOf(decode(found.value.value)));
-  if (changed === undefined) return { type: 'fail', error: 'empty' };
+  const changed = change(found.value && decode(found.value.value));
+  if (typeof changed === 'string') return { type: 'fail', error: changed };
   const revision = found.value?.revision ?? 0;
-  const written = renamed(outcome(await store.put(key, encode(changed.queue), { ...options, revision })), 'conflict');
+  const written = outcome(await store.put(key, encode(changed.value), { ...options, revision }));
+  if (written.error === 'cas-mismatch') return { type: 'fail', error: 'conflict' };
   return written.type === 'ok' && changed.answer !== undefined ? { type: 'ok', value: changed.answer } : written;
+}
+
+interface Account {
+  readonly balance: number;
+  readonly revision: number;
+}
+
+const untouched: Account = { balance: balanceFirst, revision: 0 };
+
+/** What accounts hold, all at one moment. */
+async function balances(
+  store: Store,
+  accounts: readonly string[],
+  options: Omit<Call['options'], 'operationId'>,
+): Promise<Result<ReadonlyMap<string, Account>>> {
+  const success = accounts.map((account) => ({ op: 'get', key: accountKey(account) }) as const);
+  const result = await store.txn({ compare: [], success, failure: [] }, options);
+  if (!result.ok) return result;
+  const held = accounts.map((account, at): readonly [string, Account] => {
+    const got = result.value.results[at];
+    if (got?.op !== 'get' || got.value === null) return [account, untouched];
+    return [account, { balance: Number(decode(got.value)), revision: got.revision }];
+  });
+  return { ok: true, value: new Map(held) };
+}
+
+/** Reads both balances and writes both, provided that neither changed in between. */
+async function transfer(store: Store, { value, options }: Call): Promise<Outcome> {
+  const { from, to, amount } = readTransfer(value);
+  const { operationId: _, ...reading } = options;
+  const found = await balances(store, [from, to], reading);
+  // Only read so far: whatever went wrong, nothing happened.
+  if (!found.ok) return { type: 'fail', error: found.error };
+  const payer = found.value.get(from) ?? untouched;
+  const payee = found.value.get(to) ?? untouched;
+  if (payer.balance < amount) return { type: 'fail', error: 'insufficient' };
+  const accounts = [
+    { key: accountKey(from), revision: payer.revision, after: payer.balance - amount },
+    { key: accountKey(to), revision: payee.revision, after: payee.balance + amount },
+  ];
+  const result = await store.txn(
+    {
+      compare: accounts.map(({ key, revision }) => ({ key, is: '=', revision })),
+      success: accounts.map(({ key, after }) => ({ op: 'put', key, value: encode(after) })),
+      failure: [],
+    },
+    options,
+  );
+  // A transaction whose comparisons did not hold has been carried out as well: by its other, empty branch.
+  return outcome(result, ({ succeeded }) => ({ from, to, amount, moved: succeeded }));
+}
+
+function accountKey(account: string): string {
+  return `b${account}`;
 }
 
 /** Micro-operations `["r", key, null]`, `["append", key, element]`, `["w", key, value]`, all at once. */
@@ -121,11 +191,6 @@ function withRead([f = null, key = null, argument = null]: readonly Value[], res
 function outcome<T>(result: Result<T>, read?: (value: T) => Value): Outcome {
   if (!result.ok) return { type: result.outcome === 'none' ? 'fail' : 'info', error: result.error };
   return read === undefined ? { type: 'ok' } : { type: 'ok', value: read(result.value) };
-}
-
-/** A mismatch, called what it means here. */
-function renamed(told: Outcome, error: string): Outcome {
-  return told.error === 'cas-mismatch' ? { ...told, error } : told;
 }
 
 /** Values stand in the store as JSON. */

@@ -1,4 +1,5 @@
 import type { Value } from '../../checker/history/op.ts';
+import { balanceFirst, bankAccounts, readTransfer } from '../workload/bank.ts';
 import type { Client, Outcome, Request, Target } from './target.ts';
 
 type Data = Map<string, Value>;
@@ -49,6 +50,17 @@ const operations: { readonly [workload: string]: { readonly [f: string]: Operati
   },
   append: { txn: transaction },
   wr: { txn: transaction },
+  'long-fork': { txn: transaction },
+  bank: {
+    read: (data) => ok(Object.fromEntries(bankAccounts.map((account) => [account, balance(data, account)]))),
+    transfer(data, _, { value }) {
+      const { from, to, amount } = readTransfer(value);
+      if (balance(data, from) < amount) return { type: 'fail', error: 'insufficient' };
+      data.set(from, balance(data, from) - amount);
+      data.set(to, balance(data, to) + amount);
+      return ok();
+    },
+  },
 };
 
 /**
@@ -83,6 +95,11 @@ export const memory: Target = {
     };
   },
 };
+
+function balance(data: Data, account: string): number {
+  const held = data.get(account);
+  return typeof held === 'number' ? held : balanceFirst;
+}
 
 function push(data: Data, name: string, { value = null }: Request): Outcome {
   data.set(name, [...listOf(data.get(name)), value]);

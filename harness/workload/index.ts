@@ -1,6 +1,8 @@
 import { append } from './append.ts';
+import { bank } from './bank.ts';
 import { counter } from './counter.ts';
 import { lock } from './lock.ts';
+import { longFork } from './long-fork.ts';
 import { queue } from './queue.ts';
 import { register } from './register.ts';
 import { set } from './set.ts';
@@ -9,5 +11,5 @@ import { wr } from './wr.ts';
 
 /** Every workload, by the name that `--workload` takes. */
 export const workloads: ReadonlyMap<string, Workload> = new Map(
-  [register, append, wr, set, counter, queue, lock].map((workload) => [workload.name, workload]),
+  [register, append, wr, bank, longFork, set, counter, queue, lock].map((workload) => [workload.name, workload]),
 );
