@@ -207,10 +207,6 @@ function planOf(given: Flags): Plan {
   if (faults.length > 0 && !target.breakable) {
     throw new UsageError(`--nemesis ${faults.join(',')}: ${target.name} has nothing to break; leave it out`);
   }
-  const { mutant } = given;
-  if (mutant !== undefined && target.name !== 'kvstore') {
-    throw new UsageError(`--mutant ${mutant.name}: bugs can be planted in kvstore only`);
-  }
   const seed = given.seed ?? randomInt(seedBound);
   const concurrency = given.concurrency(nodes);
   const options = {
