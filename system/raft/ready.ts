@@ -11,16 +11,16 @@ import type { HardState, ReadState, Snapshot, SoftState } from './state.ts';
  *   lies at or after the first one) and the hard state (term, vote, commit; all 0: unchanged), and make them
  *   durable; only then deliver `responses`, in order: those to peers are sent, those to this node are given to
  *   `step`. Before a response to this node is stepped, `Storage` must return what was written. Appends must
- *   take effect in the order in which they were given; any number may be in flight. With `mustSync` false and
- *   no snapshot nothing but a commit index changed, which may reach the disk at leisure: but responses may not
- *   overtake those of an earlier append.
+ *   take effect in the order in which they were given; any number may be in flight. A crash may leave a part
+ *   of a write, if in this order: snapshot, entries, hard state (which speaks of a commit index among the
+ *   entries). With `mustSync` false and no snapshot nothing but a commit index changed, which may reach the
+ *   disk at leisure; but responses may not overtake those of an earlier append.
  * - to APPLY_THREAD (StorageApply, at most one a Ready): apply the entries in order, then step `responses`.
  *   They are committed and locally durable. A membership entry is given to `applyConfChange` as it is applied.
  * The other fields only inform, but for `readStates`. There is no `advance`.
  *
- * **Synchronous mode**: first make `snapshot`, `entries` and `hardState` durable, and visible in `Storage`; then send
- * `messages`; apply `committedEntries`; then call `advance`. One Ready at a time. (A leader's messages may be
- * sent while it writes, Raft thesis, section 10.2.1; a follower's may not.)
+ * **Synchronous mode**: first make `snapshot`, `entries` and `hardState` durable, and visible in `Storage`; then
+ * send `messages`; apply `committedEntries`; then call `advance`. One Ready at a time.
  *
  * The arrays and what they hold are the caller's to keep and are never changed.
  */

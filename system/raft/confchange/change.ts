@@ -17,7 +17,7 @@ export interface ConfChangeSingle {
 }
 
 /** One node at a time, in an entry that the oldest nodes understand. */
-export interface ConfChangeV1 extends ConfChangeSingle {
+interface ConfChangeV1 extends ConfChangeSingle {
   readonly version: 1;
   /** The caller's own bytes: a peer's address, a request's id. */
   readonly context: Uint8Array;
