@@ -74,7 +74,7 @@ export interface Status {
 
 /**
  * A client of one node. It never retries. Every failure says whether the write can have happened; see
- * docs/ARCHITECTURE.md, HTTP. An append's value: the element as bytes; reading the key gives a JSON array of elements.
+ * docs/ARCHITECTURE.md, HTTP. A key that was appended to reads as a JSON array of its elements.
  */
 export class Client {
   readonly #node: string;

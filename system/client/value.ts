@@ -19,8 +19,12 @@ export function toJsonBytes(value: Bytes): JsonBytes {
   }
 }
 
-/** @returns undefined when it is neither text nor base64 */
+/**
+ * A value in JSON. A list stands for its own JSON text: an array of its elements, as reading the key alone gives it.
+ * @returns undefined when it is neither text nor base64 nor a list
+ */
 export function fromJsonBytes(value: unknown): Uint8Array | undefined {
+  if (Array.isArray(value)) return new TextEncoder().encode(JSON.stringify(value));
   if (typeof value === 'string') return new TextEncoder().encode(value);
   if (typeof value !== 'object' || value === null || !('base64' in value)) return undefined;
   return typeof value.base64 === 'string' ? decodeBase64(value.base64) : undefined;
