@@ -4,6 +4,7 @@ import { version } from '../version.ts';
 import { checkCommand, standardInput } from './check.ts';
 import { exitCodes, explain } from './exit.ts';
 import { reportCommand } from './report.ts';
+import { serveCommand } from './serve.ts';
 import { simCommand } from './sim.ts';
 import { testCommand } from './test.ts';
 import { UsageError } from './usage-error.ts';
@@ -29,7 +30,10 @@ async function main(words: readonly string[]): Promise<number> {
     .command(reportCommand.command, reportCommand.describe, reportCommand.builder, (argv) =>
       reportCommand.handler(argv).then(ended),
     )
-    .demandCommand(1, 'say what to do: splitbrain test, sim, check or report; --help tells more')
+    .command(serveCommand.command, serveCommand.describe, serveCommand.builder, (argv) =>
+      serveCommand.handler(argv).then(ended),
+    )
+    .demandCommand(1, 'say what to do: splitbrain test, sim, check, report or serve; --help tells more')
     .strict()
     .version(version)
     .help()

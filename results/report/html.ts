@@ -7,7 +7,7 @@ import type { Page } from './page-model.ts';
 import { escapeText, pictureRules } from './picture/svg.ts';
 
 /** The page's code and style, as `npm run build` leaves them beside the compiled report. */
-function asset(name: string): string {
+export function asset(name: 'page.js' | 'page.css'): string {
   const path = fileURLToPath(new URL(`./page/${name}`, import.meta.url));
   try {
     return readFileSync(path, 'utf8');

@@ -39,14 +39,14 @@ const fileColors =
 export function svgFile(picture: SvgNode): string {
   const style = `<style>${fileColors}${pictureRules}</style>`;
   const { tag, attributes, children } = picture;
-  const inner = children.map(toText).join('');
+  const inner = children.map(svgText).join('');
   return `<?xml version="1.0" encoding="UTF-8"?>\n<${tag} xmlns="http://www.w3.org/2000/svg"${attributeText(attributes)}>${style}${inner}</${tag}>\n`;
 }
 
-function toText(node: SvgNode | string): string {
+export function svgText(node: SvgNode | string): string {
   if (typeof node === 'string') return escapeText(node);
   const { tag, attributes, children } = node;
-  return `<${tag}${attributeText(attributes)}>${children.map(toText).join('')}</${tag}>`;
+  return `<${tag}${attributeText(attributes)}>${children.map(svgText).join('')}</${tag}>`;
 }
 
 function attributeText(attributes: SvgNode['attributes']): string {

@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import type { Argv } from 'yargs';
+import { startServer } from '../../results/serve/server.ts';
+import { defaultRunsRoot } from '../../results/store/layout.ts';
+import { exitCodes } from './exit.ts';
+import { integer, text } from './flags.ts';
+import { UsageError } from './usage-error.ts';
+
+function flags(yargs: Argv) {
+  return yargs
+    .option('results', {
+      describe: 'Where run folders are',
+      default: defaultRunsRoot,
+      type: 'string',
+      requiresArg: true,
+      coerce: text('results'),
+    })
+    .option('host', {
+      describe: 'The address to listen on; the default lets nobody else see it',
+      default: '127.0.0.1',
+      type: 'string',
+      requiresArg: true,
+      coerce: text('host'),
+    })
+    .option('port', {
+      describe: 'Its port; 0 for any free one',
+      default: 8420,
+      requiresArg: true,
+      coerce: integer('port', 0, 65_535),
+    });
+}
+
+export const serveCommand = {
+  command: 'serve',
+  describe: 'A local page over all runs: find, compare, follow one that runs, download',
+  builder: flags,
+  handler: serve,
+};
+
+/** Serves until it is interrupted. */
+async function serve({ results: root, host, port }: Awaited<ReturnType<typeof flags>['argv']>): Promise<number> {
+  if (!existsSync(root)) throw new UsageError(`--results ${root}: there is no such folder`);
+  const served = await startServer({ root, host, port });
+  console.log(`${served.url}  (Ctrl-C ends it)`);
+  await new Promise((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  await served.close();
+  return exitCodes.valid;
+}
