@@ -18,12 +18,24 @@ const kill: FaultKind = {
   end: (world, { nodes }) => onEach(nodes, (node) => world.start(node)),
 };
 
+/** Machines that lose power: as a kill, and what was not synced is gone. */
+const powerLoss: FaultKind = {
+  variants: nodeTargets,
+  start: (world, { nodes }) =>
+    onEach(nodes, async (node) => {
+      if (world.losePower === undefined) throw new Error('this world cannot lose power');
+      return world.losePower(node);
+    }),
+  end: kill.end,
+};
+
 /** Every kind of fault there is, by the name that `--nemesis` takes. */
 export const kinds: { readonly [kind: string]: FaultKind } = {
   partition,
   pause,
   kill,
   clock,
+  'power-loss': powerLoss,
   ...disturbances,
 };
 

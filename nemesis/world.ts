@@ -61,6 +61,8 @@ export interface World {
   start(node: NodeId): Promise<Effect>;
   /** Ends the process at once, with no chance to clean up; resolves when it is gone. */
   kill(node: NodeId): Promise<Effect>;
+  /** Ends the process and takes back what it has written and not synced. Not in every world. */
+  losePower?(node: NodeId): Promise<Effect>;
   pause(node: NodeId): Promise<Effect>;
   resume(node: NodeId): Promise<Effect>;
   setClock(node: NodeId, fault: ClockFault): Promise<Effect>;

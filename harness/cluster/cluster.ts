@@ -22,6 +22,8 @@ export interface ClusterOptions {
   readonly portFirst?: number;
   /** Further flags for every node, as `main.js` takes them. */
   readonly flags?: readonly string[];
+  /** Keeps journals of what the nodes have not synced, without which `losePower` is not possible. */
+  readonly journalDisks?: boolean;
   /** A seeded integer in [0, bound). */
   readonly random: (bound: number) => number;
   /** Nanoseconds since the start of the run, below zero before it; for the records of exits. */
@@ -56,6 +58,7 @@ const mechanisms = {
   reset: 'tcp-proxy',
   pause: 'sigstop',
   kill: 'sigkill',
+  'power-loss': 'preload-disk',
   clock: 'preload-clock',
 } as const;
 const portsMax = 65_535;
@@ -145,12 +148,14 @@ class LocalCluster implements Cluster {
         arguments: [
           '--import',
           new URL('preload/clock.js', import.meta.url).href,
+          ...(options.journalDisks === true ? ['--import', new URL('preload/disk.js', import.meta.url).href] : []),
           options.main,
           ...['--id', proxy.node, '--cluster', urls, '--cluster-id', clusterId],
           ...['--host', '127.0.0.1', '--port', String(clientPorts[at]), '--listen-peer', '127.0.0.1:0'],
           ...['--data-dir', join(folder, 'data'), '--audit', join(folder, files.audit)],
           ...(options.flags ?? []),
         ],
+        diskFolder: options.journalDisks === true ? join(folder, 'disk') : undefined,
         onPeerPort: (port) => proxy.setTarget(port),
         siblings: () => nodes.filter((other) => other.id !== proxy.node),
       });
@@ -198,6 +203,10 @@ class LocalCluster implements Cluster {
 
   kill(id: NodeId): Promise<Effect> {
     return this.#node(id).kill(mechanisms.kill);
+  }
+
+  losePower(id: NodeId): Promise<Effect> {
+    return this.#node(id).losePower(this.random, mechanisms['power-loss']);
   }
 
   pause(id: NodeId): Promise<Effect> {

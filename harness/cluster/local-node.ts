@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClockFault, Effect, NodeId } from '../../nemesis/world.ts';
 import { type ClockChange, type ClockReading, clockFacts, type Instant, judgeClock, type Span } from './clock-proof.ts';
 import { NodeProcess } from './node-process.ts';
 import { type NodeStatus, nodeStatus } from './node-status.ts';
+import { losePower } from './power-loss.ts';
 import { processStat } from './proc.ts';
 import type { Reaper } from './reaper.ts';
 
@@ -15,6 +17,8 @@ export interface LocalNodeOptions {
   readonly clientPort: number;
   /** Everything after `node` on its command line. */
   readonly arguments: readonly string[];
+  /** Where the node keeps the journal of what it has not synced; undefined: it keeps none. */
+  readonly diskFolder: string | undefined;
   /** Told where the node listens for peers, and undefined when it has ended. */
   readonly onPeerPort: (port: number | undefined) => void;
   /** The other nodes, which a fault of this one must leave alone. */
@@ -74,12 +78,19 @@ export class LocalNode {
     if (this.#state !== 'down') return { effect: 'moot', mechanism, proof: { state: this.#state } };
     if (this.#stopping) return { effect: 'moot', mechanism, proof: { reason: 'the run has ended' } };
     const before = this.#incarnation ?? null;
+    const { folder, diskFolder } = this.#options;
     const asked = instant();
     this.#rebaseClock(asked);
     try {
       const { peerPort } = await this.#process.start({
         arguments: this.#options.arguments,
-        environment: { SPLITBRAIN_CLOCK: JSON.stringify(this.#clock.fault) },
+        environment: {
+          SPLITBRAIN_CLOCK: JSON.stringify(this.#clock.fault),
+          ...(diskFolder !== undefined && {
+            SPLITBRAIN_DISK_ROOT: join(folder, 'data'),
+            SPLITBRAIN_DISK_JOURNAL: diskFolder,
+          }),
+        },
       });
       this.#clock = { fault: this.#clock.fault, setAt: since(asked) };
       this.#state = 'up';
@@ -110,6 +121,22 @@ export class LocalNode {
     } catch (error) {
       return { effect: 'ineffective', mechanism, proof: { pid, reason: String(error) } };
     }
+  }
+
+  /**
+   * Ends the process and takes back what it had not synced. Proven by what was taken back; moot when all was synced,
+   * which cannot be when it ended in a sync.
+   */
+  async losePower(random: (bound: number) => number, mechanism: string): Promise<Effect> {
+    const { diskFolder } = this.#options;
+    if (diskFolder === undefined) throw new Error('the cluster was started without a journal of its disks');
+    const pid = this.#process.pid ?? null;
+    const exit = this.#state === 'paused' ? await this.#process.kill() : await this.#process.killAtSync();
+    if (exit === undefined) return { effect: 'moot', mechanism, proof: { state: 'down' } };
+    const atSync = 'atSync' in exit && exit.atSync === true && exit.signal === 'SIGKILL';
+    const { unsynced, lost } = losePower(join(this.#options.folder, 'data'), diskFolder, random);
+    const effect = lost > 0 ? 'proven' : atSync ? 'ineffective' : 'moot';
+    return { effect, mechanism, proof: { pid, signal: exit.signal, atSync, unsynced, lost } };
   }
 
   /** Proven by the state that the kernel shows, and the siblings' being as they were. */

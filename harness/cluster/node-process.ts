@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { NodeId } from '../../nemesis/world.ts';
 import { LineWriter } from '../../results/store/append.ts';
@@ -45,6 +46,8 @@ interface Running {
 const startTimeoutMs = 20_000;
 const exitTimeoutMs = 5000;
 const stopTimeoutMs = 5000;
+/** For a node that has anything to write: far longer than from one write to the next. */
+const syncTimeoutMs = 1000;
 
 /** One node's process over all of its lives: starts it, ends it, and keeps its log and the record of its exits. */
 export class NodeProcess {
@@ -152,6 +155,21 @@ export class NodeProcess {
   /** SIGKILL. @returns how it ended; undefined when it was down already */
   async kill(): Promise<Exit | undefined> {
     return this.#end('SIGKILL', exitTimeoutMs);
+  }
+
+  /**
+   * Asks the process to kill itself at its next sync (`preload/disk.ts`), and kills it when none comes.
+   * @returns how it ended, and whether it did so itself; undefined when it was down already
+   */
+  async killAtSync(): Promise<(Exit & { readonly atSync: boolean }) | undefined> {
+    const running = this.#running;
+    if (running === undefined) return undefined;
+    running.ordered = true;
+    this.signal('SIGUSR2');
+    const first = await Promise.race([running.exited, delay(syncTimeoutMs)]);
+    if (first !== undefined) return { ...first, atSync: true };
+    const exit = await this.kill();
+    return exit === undefined ? undefined : { ...exit, atSync: false };
   }
 
   /** The end of the run: SIGTERM, and SIGKILL for one that does not follow. */

@@ -93,6 +93,7 @@ export async function runTest(
       port: plan.port,
       systemFolder: plan.systemFolder,
       opTimeoutMs: plan.opTimeoutMs,
+      faults: plan.faults,
       random: random('world'),
       now: () => clock.nowNs(),
       signal,

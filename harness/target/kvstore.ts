@@ -22,6 +22,7 @@ export const kvstore: Target = {
       nodes: options.nodes,
       folder: options.folder,
       main: join(options.systemFolder ?? ownSystem, 'main.js'),
+      journalDisks: options.faults.includes('power-loss'),
       random: options.random,
       now: options.now,
       ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -73,6 +73,8 @@ export interface SetUp {
   readonly systemFolder?: string | undefined;
   /** How long a client waits for an answer. */
   readonly opTimeoutMs: number;
+  /** The kinds of faults that will be asked of the world: what some of them need is set up with the nodes. */
+  readonly faults: readonly string[];
   /** A seeded integer in [0, bound). */
   readonly random: (bound: number) => number;
   /** Nanoseconds since the start of the run. */
