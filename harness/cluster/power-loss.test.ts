@@ -54,15 +54,16 @@ t.test('what was synced stays, what was not is gone', async (t) => {
   t.match(await cutPower(t, script, worst), { unsynced: 2, lost: 2, files: { log: 'durable' } });
 });
 
-t.test('a prefix of what was not synced may survive, and the next write may be torn', async (t) => {
+t.test('a prefix of what was not synced may survive, and the next write may be torn between sectors', async (t) => {
   const script = `
     const log = await files.open('log', 'write');
     await log.write(2, bytes('bb'));
-    await log.write(4, bytes('cccc'));
-    await log.write(8, bytes('dd'));`;
-  const draws = [1, 1, 3, 1];
+    await log.write(4, bytes('c'.repeat(1500)));
+    await log.write(1504, bytes('dd'));`;
+  // The first of three survives; the third is gone with its length; of the second, the two sectors before byte 1300.
+  const draws = [1, 1, 1300 - 4, 1];
   const lost = await cutPower(t, script, () => draws.shift() ?? 1, { log: 'aa' });
-  t.match(lost, { unsynced: 3, lost: 2, files: { log: 'aabbccc' } });
+  t.match(lost, { unsynced: 3, lost: 2, files: { log: `aabb${'c'.repeat(1020)}` } });
 });
 
 t.test('a length may survive without its bytes', async (t) => {

@@ -15,6 +15,8 @@ import {
 import { dirname, join } from 'node:path';
 import { covers, type JournalLine, journalFile, keptFolder, type Unsynced } from './disk-journal.ts';
 
+const sectorBytes = 512;
+
 export interface PowerLoss {
   /** Operations that were not durable when the node died, and how many of them were taken back. */
   readonly unsynced: number;
@@ -32,12 +34,21 @@ export function losePower(dataFolder: string, diskFolder: string, random: (bound
   const unsynced = readJournal(join(diskFolder, journalFile));
   const lost = unsynced.length === 0 ? [] : unsynced.slice(random(unsynced.length));
   for (const [at, done] of [...lost.entries()].reverse()) {
-    if (done.type === 'write')
-      undoWrite(dataFolder, done, at === 0 && done.tears ? random(done.lengthBytes) : 0, random(3) === 0);
-    else undoName(diskFolder, done);
+    if (done.type === 'write') {
+      undoWrite(dataFolder, done, at === 0 && done.tears ? wholeSectors(done, random) : 0, random(3) === 0);
+    } else undoName(diskFolder, done);
   }
   rmSync(diskFolder, { recursive: true, force: true });
   return { unsynced: unsynced.length, lost: lost.length };
+}
+
+/** A disk writes a sector as a whole or not at all. @returns how many of the first bytes reached it, not all */
+function wholeSectors(
+  { position, lengthBytes }: { readonly position: number; readonly lengthBytes: number },
+  random: (bound: number) => number,
+): number {
+  const tornAt = position + random(lengthBytes);
+  return Math.max(0, tornAt - (tornAt % sectorBytes) - position);
 }
 
 function readJournal(path: string): readonly Unsynced[] {
