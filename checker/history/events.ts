@@ -30,6 +30,14 @@ export function canonical(value: Value): string {
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
 }
 
+/** The columns alone, to be sent to another thread. Whole operations stay behind. */
+export interface PackedEvents {
+  readonly length: number;
+  readonly columns: readonly (Uint8Array | Uint16Array | Int32Array)[];
+  readonly names: readonly string[];
+  readonly values: readonly Value[];
+}
+
 /**
  * A history in columns: what checkers that must be fast read, 27 bytes an event. A value is one reference in
  * `a`, or two in `a` and `b` when it is a list of two (a cas, a key with its value).
@@ -65,6 +73,31 @@ export class Events {
   static of(ops: readonly Op[]): Events {
     const events = new Events(ops.length, (index) => ops[index]!);
     for (const op of ops) events.push(op);
+    return events;
+  }
+
+  pack(): PackedEvents {
+    const columns = [this.type, this.process, this.f, this.key, this.a, this.b, this.error];
+    return {
+      length: this.length,
+      columns: columns.map((one) => one.slice(0, this.length)),
+      names: this.names,
+      values: this.#values,
+    };
+  }
+
+  static unpack(packed: PackedEvents): Events {
+    const events = new Events(packed.length, () => {
+      throw new Error('whole operations are not sent between threads');
+    });
+    const mine = [events.type, events.process, events.f, events.key, events.a, events.b, events.error];
+    for (const [at, column] of mine.entries()) column.set(packed.columns[at]!);
+    events.length = packed.length;
+    for (const name of packed.names) events.name(name);
+    for (const value of packed.values.slice(1)) {
+      events.#values.push(value);
+      events.#refs.set(canonical(value), -events.#values.length);
+    }
     return events;
   }
 

@@ -45,7 +45,8 @@ const EXPLAINED_MAX = 8;
 /** How a key was decided: by the zones of its values, by looking at elements, or by the general search. */
 type Path = 'zones' | 'elements' | 'search';
 
-interface KeyVerdict {
+/** What became of one key: plain data, so that it can come from a worker thread. */
+export interface KeyVerdict {
   readonly key: Ref;
   readonly valid: Valid;
   readonly path: Path;
@@ -65,8 +66,43 @@ interface KeyVerdict {
  * nobody invoked.
  */
 export function checkLinear(history: History | Events, options: LinearOptions): Section {
-  const check = new LinearCheck(history instanceof Events ? history : Events.of(history), options);
-  return check.section();
+  const events = history instanceof Events ? history : Events.of(history);
+  const check = new LinearCheck(events, options);
+  return conclude(events, options, check.calls, check.keys(undefined));
+}
+
+/** Judges keys one by one: all, or only these. The verdicts of several parts make one with `concludeLinear`. */
+export function checkKeys(events: Events, options: LinearOptions, only?: ReadonlySet<Ref>): readonly KeyVerdict[] {
+  return new LinearCheck(events, options).keys(only);
+}
+
+/** The section that the verdicts of all keys make. */
+export function concludeLinear(events: Events, options: LinearOptions, verdicts: readonly KeyVerdict[]): Section {
+  return conclude(events, options, pairCalls(events), verdicts);
+}
+
+function conclude(events: Events, options: LinearOptions, calls: Calls, verdicts: readonly KeyVerdict[]): Section {
+  const model = modelOf(options.model);
+  const { length, complete } = calls;
+  if (length === 0) return unknown('the history holds no operation of a client', { operations: 0 });
+  let completed = 0;
+  for (let i = 0; i < length; i++) if (complete[i] !== OPEN) completed++;
+  const counts = { operations: length, completed, unknownOutcomes: length - completed, keys: verdicts.length };
+  const section = sectionOf(events, model, verdicts, counts);
+  if (section.valid !== true || isInformed(events, calls, model, options.failedCas)) return section;
+  return unknown('nothing in the history tells anything of the state: no reads', counts);
+}
+
+/** Whether any call's answer says something of the state, so that a verdict rests on something. */
+function isInformed(events: Events, calls: Calls, model: Model<unknown>, failedCas: FailedCas | undefined): boolean {
+  const { f, names } = events;
+  const { length, invoke, complete, outcome } = calls;
+  const blind = Uint8Array.from(names, (name) => (model.blind?.includes(name) ? 1 : 0));
+  for (let i = 0; i < length; i++) {
+    if (complete[i] === OPEN || blind[f[invoke[i]!]!] === 1) continue;
+    if (outcome[i] === OK || failedAs(events, model, invoke[i]!, complete[i]!, failedCas)) return true;
+  }
+  return false;
 }
 
 class LinearCheck {
@@ -74,7 +110,7 @@ class LinearCheck {
   readonly #options: LinearOptions;
   readonly #model: Model<unknown>;
   readonly #initial: unknown;
-  readonly #calls: Calls;
+  readonly calls: Calls;
   readonly #transitions: Transitions<unknown>;
   readonly #zones = new Zones();
   readonly #problems: RegisterProblems;
@@ -87,7 +123,7 @@ class LinearCheck {
     this.#options = options;
     this.#model = modelOf(options.model);
     this.#initial = this.#model.init(options.initial);
-    this.#calls = pairCalls(events);
+    this.calls = pairCalls(events);
     this.#transitions = new Transitions(this.#model);
     const initial = this.#transitions.state(this.#initial);
     this.#problems = new RegisterProblems(events, this.#transitions, initial);
@@ -100,40 +136,22 @@ class LinearCheck {
     this.#search = new Search(this.#transitions, this.#bounds, options.certificate === true);
   }
 
-  section(): Section {
-    const { length, complete } = this.#calls;
-    if (length === 0) return unknown('the history holds no operation of a client', { operations: 0 });
-    let completed = 0;
-    for (let i = 0; i < length; i++) if (complete[i] !== OPEN) completed++;
-    const groups = groupCalls(this.#calls, this.#events.key);
-    const counts = { operations: length, completed, unknownOutcomes: length - completed, keys: groups.keys.length };
-    if (!this.#informed()) return unknown('nothing in the history tells anything of the state: no reads', counts);
+  keys(only: ReadonlySet<Ref> | undefined): KeyVerdict[] {
+    const groups = groupCalls(this.calls, this.#events.key);
     const registers = isRegister(this.#model)
-      ? new Registers(this.#events, this.#calls, groups.places, this.#model, this.#options.failedCas)
+      ? new Registers(this.#events, this.calls, groups.places, this.#model, this.#options.failedCas)
       : undefined;
     const initial = this.#events.ref(this.#options.initial ?? null);
-    const verdicts = groups.keys.map((key, at) => {
+    const verdicts: KeyVerdict[] = [];
+    for (const [at, key] of groups.keys.entries()) {
+      if (only !== undefined && !only.has(key)) continue;
       const from = groups.offsets[at]!;
       const to = groups.offsets[at + 1]!;
       const own = groups.order.subarray(from, to);
       const register = registers?.slice(from, to, initial);
-      return register === undefined ? this.#general(key, own) : this.#register(key, own, register);
-    });
-    return sectionOf(this.#events, this.#model, verdicts, counts);
-  }
-
-  /** Whether any call's answer says something of the state, so that a verdict rests on something. */
-  #informed(): boolean {
-    const { f, names } = this.#events;
-    const { length, invoke, complete, outcome } = this.#calls;
-    const blind = Uint8Array.from(names, (name) => (this.#model.blind?.includes(name) ? 1 : 0));
-    for (let i = 0; i < length; i++) {
-      if (complete[i] === OPEN || blind[f[invoke[i]!]!] === 1) continue;
-      if (outcome[i] === OK || failedAs(this.#events, this.#model, invoke[i]!, complete[i]!, this.#options.failedCas)) {
-        return true;
-      }
+      verdicts.push(register === undefined ? this.#general(key, own) : this.#register(key, own, register));
     }
-    return false;
+    return verdicts;
   }
 
   #register(key: Ref, own: Int32Array, register: RegisterCalls): KeyVerdict {
@@ -207,8 +225,8 @@ class LinearCheck {
     const suspects = (): readonly Call[] => {
       // Only what was invoked before the completion that nothing reaches can matter.
       const at = nameOf(result.call);
-      const end = this.#calls.complete[own.find((call) => this.#calls.invoke[call] === at)!]!;
-      return this.#callsOf(own.filter((call) => this.#calls.invoke[call]! < end));
+      const end = this.calls.complete[own.find((call) => this.calls.invoke[call] === at)!]!;
+      return this.#callsOf(own.filter((call) => this.calls.invoke[call]! < end));
     };
     return { key, valid: false, path: 'search', operations, anomaly: this.#anomaly(key, suspects, 'search') };
   }
@@ -216,9 +234,9 @@ class LinearCheck {
   #callsOf(own: Iterable<number>): Call[] {
     const calls: Call[] = [];
     for (const call of own) {
-      const operation = operationOf(this.#events, this.#calls, call, this.#model, this.#options.failedCas);
+      const operation = operationOf(this.#events, this.calls, call, this.#model, this.#options.failedCas);
       if (operation === undefined) continue;
-      calls.push({ operation, invoke: this.#calls.invoke[call]!, complete: this.#calls.complete[call]! });
+      calls.push({ operation, invoke: this.calls.invoke[call]!, complete: this.calls.complete[call]! });
     }
     return calls;
   }

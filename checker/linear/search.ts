@@ -49,6 +49,9 @@ export type SearchResult =
 
 const PREFIXES_MAX = 8;
 const STEPS_BETWEEN_LOOKS = 256;
+/** The reason of a search that reached its bound on time: with more of it, it may decide. */
+export const TIME_IS_UP = 'the time is up';
+
 const NOT = -1;
 const EMPTY = new Int32Array(0);
 /** The tree of linearizations is cleared of dead ends when it is this large, and then each time it has doubled. */
@@ -589,7 +592,7 @@ export class Search<State> {
     if (held > this.#bounds.configurationsMax || bytes > this.#bounds.configurationsMax * 256) {
       return `the search holds ${held} configurations, its bound`;
     }
-    return this.#bounds.expired() ? `the time is up` : undefined;
+    return this.#bounds.expired() ? TIME_IS_UP : undefined;
   }
 
   #unknown(reason: string, call: number): SearchResult {

@@ -1,0 +1,76 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import t from 'tap';
+import { HistoryError } from '../../checker/history/history-error.ts';
+import { parseHistory } from '../../checker/history/parse.ts';
+import { historyLines } from '../bench/checker-histories.ts';
+import { checkEvents, checkFile } from './check-file.ts';
+import { checkKeysOnThreads } from './key-pool.ts';
+
+const shape = {
+  seed: 3,
+  operations: 2_000,
+  keys: 4,
+  clients: 8,
+  values: 3,
+  casPercent: 20,
+  unknownPermille: 0,
+  stale: false,
+};
+
+t.test('files', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'splitbrain-check-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const write = async (name: string, content: string | Uint8Array): Promise<string> => {
+    const path = join(folder, name);
+    await writeFile(path, content);
+    return path;
+  };
+  const text = `${historyLines(shape).join('\n')}\n`;
+
+  t.equal((await checkFile(await write('plain', text), { model: 'cas-register' })).section.valid, true);
+  t.equal((await checkFile(await write('packed', gzipSync(text)), { model: 'cas-register' })).section.valid, true);
+
+  const cut = await checkFile(await write('cut', text.slice(0, -20)), { model: 'cas-register' });
+  t.equal(cut.section.valid, true);
+  t.equal(cut.warnings.length, 1);
+
+  t.equal((await checkFile(await write('empty', ''), { model: 'cas-register' })).section.valid, 'unknown');
+
+  const brackets = '['.repeat(50_000_000);
+  for (const [name, content] of [
+    ['cut gzip', gzipSync(text).subarray(0, 1000)],
+    ['brackets', brackets],
+    ['packed brackets', gzipSync(brackets)],
+    ['binary', Uint8Array.from({ length: 1000 }, (_, at) => at)],
+  ] as const) {
+    await t.rejects(checkFile(await write(name, content), { model: 'cas-register' }), HistoryError, name);
+  }
+  await t.rejects(checkFile(join(folder, 'missing'), { model: 'cas-register' }), { code: 'ENOENT' });
+});
+
+t.test('threads judge keys as one thread does', async (t) => {
+  const lines = historyLines({ ...shape, values: 0, stale: true });
+  const { events } = parseHistory(new TextEncoder().encode(`${lines.join('\n')}\n`));
+  const alone = await checkEvents(events, { model: 'cas-register' });
+  t.equal(alone.valid, false);
+  const keys = [...new Set(events.key.subarray(0, events.length))].map((key) => ({ key, operations: 1 }));
+  const verdicts = await checkKeysOnThreads(events, { model: 'cas-register' }, keys, performance.now() + 60_000);
+  t.equal(verdicts.length, 4);
+  t.equal(verdicts.filter((one) => one.valid === false).length, alone.anomalies.length);
+  t.notOk(verdicts.some((one) => one.valid === 'unknown'));
+});
+
+t.test('a thread that fails leaves its key undecided', async (t) => {
+  const { events } = parseHistory(new TextEncoder().encode(`${historyLines(shape).join('\n')}\n`));
+  const verdicts = await checkKeysOnThreads(
+    events,
+    { model: 'cas-register' },
+    [{ key: 12_345, operations: 1 }],
+    performance.now() + 60_000,
+  );
+  t.equal(verdicts[0]?.valid, 'unknown');
+  t.match(verdicts[0]?.reason, /the thread failed/);
+});
