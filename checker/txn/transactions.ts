@@ -1,4 +1,4 @@
-import { canonical, type Events } from '../history/events.ts';
+import { canonical, type Events, NO_PROCESS } from '../history/events.ts';
 import type { History, Op, Value } from '../history/op.ts';
 import { ByteColumn, Column } from './column.ts';
 
@@ -247,7 +247,20 @@ export function readTransactions(
 /** Every operation of a history with its position. */
 export function eachOp(history: History | Events, visit: (op: Op, at: number) => void): void {
   if (isList(history)) for (let at = 0; at < history.length; at++) visit(history[at]!, at);
-  else for (let at = 0; at < history.length; at++) visit(history.op(at), at);
+  else for (let at = 0; at < history.length; at++) visit(eventAt(history, at), at);
+}
+
+/** What a checker of transactions needs of an event, from the columns: cheaper than its whole line again. */
+function eventAt(events: Events, at: number): Op {
+  const process = events.process[at]!;
+  return {
+    index: at,
+    time: 0,
+    process: process === NO_PROCESS ? 'nemesis' : process,
+    type: events.typeAt(at),
+    f: events.names[events.f[at]!]!,
+    value: events.valueAt(at),
+  };
 }
 
 function isList(history: History | Events): history is History {
