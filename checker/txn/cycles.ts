@@ -41,7 +41,7 @@ const SINGLE_WORK_MIN = 1_000_000;
 const SINGLE_FIRST_WORK_MAX = 256;
 
 /** Names a cycle by its edges (Adya's thesis for the letters, Elle for nonadjacent and the suffixes). */
-export function nameCycle(kinds: readonly number[]): string {
+function nameCycle(kinds: readonly number[]): string {
   const all = kinds.reduce((a, b) => a | b, 0);
   const anti = kinds.filter((kind) => kind & ANTI).length;
   const adjacent = kinds.some((kind, i) => kind & ANTI && kinds[(i + 1) % kinds.length]! & ANTI);

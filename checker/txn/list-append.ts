@@ -19,12 +19,16 @@ import {
 import { findWriters, type Writers } from './writers.ts';
 
 const EMPTY: readonly Value[] = [];
+const MICRO_OPERATIONS = ['append', 'r'];
 
 /** Transactions of `["append", key, element]` and `["r", key, list or null]`. */
 export function readListAppend(history: History | Events): Transactions {
   return readTransactions(history, (table: Transactions, op: Op, value: readonly Value[]) => {
     for (const mop of value) {
-      const [f, k, v] = microOperation(mop, ['append', 'r']);
+      const parts = microOperation(mop, MICRO_OPERATIONS);
+      const f = parts[0];
+      const k = parts[1];
+      const v = parts[2];
       const key = table.keyOf(k!);
       if (f === 'append') table.write(key, table.versionOf(key, v ?? null));
       else if (op.type !== 'ok') table.read(key, NONE, EMPTY);

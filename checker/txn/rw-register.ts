@@ -8,6 +8,8 @@ import { Search } from './search.ts';
 import { FAIL, microOperation, NONE, OK, READ, readTransactions, type Transactions, WRITE } from './transactions.ts';
 import { findWriters, type Writers } from './writers.ts';
 
+const MICRO_OPERATIONS = ['w', 'r'];
+
 /** What versions of registers can be ordered by, beside what reads and writes themselves show. */
 export interface RegisterOptions {
   readonly linearizableKeys?: boolean | undefined;
@@ -24,7 +26,10 @@ type Source = 'initial' | 'wfr' | 'sequential' | 'linearizable' | 'order';
 export function readRwRegister(history: History | Events): Transactions {
   return readTransactions(history, (table: Transactions, op: Op, value: readonly Value[]) => {
     for (const mop of value) {
-      const [f, k, v] = microOperation(mop, ['w', 'r']);
+      const parts = microOperation(mop, MICRO_OPERATIONS);
+      const f = parts[0];
+      const k = parts[1];
+      const v = parts[2];
       const key = table.keyOf(k!);
       if (f === 'w') table.write(key, table.versionOf(key, v ?? null));
       else table.read(key, op.type === 'ok' ? table.versionOf(key, v ?? null) : NONE, undefined);

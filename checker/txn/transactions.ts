@@ -67,7 +67,7 @@ export class Transactions {
   /** Of a write, and of a read of a register: what was written, or read. `NONE` for a read of a list. */
   readonly version: Column;
   /** Of a read of a list: what was read. */
-  readonly lists: (readonly Value[] | undefined)[] = [];
+  readonly lists: (readonly Value[] | undefined)[];
   /** The operation before it on the same key in the same transaction. */
   readonly previous: Column;
 
@@ -92,6 +92,7 @@ export class Transactions {
     this.kind = new ByteColumn(operations);
     this.key = new Column(operations);
     this.version = new Column(operations);
+    this.lists = new Array(operations);
     this.previous = new Column(operations);
     this.versionKey = new Column(operations >> 1);
     this.#versionValue = new Column(operations >> 1);
@@ -130,7 +131,7 @@ export class Transactions {
     let slots = this.#slots;
     if (this.versions * 2 >= slots.length) slots = this.#rehash();
     const mask = slots.length - 1;
-    let at = hash(key, id) & mask;
+    let at = slotOf(key, id) & mask;
     for (; slots[at] !== 0; at = (at + 1) & mask) {
       const version = slots[at]! - 1;
       if (this.versionKey.data[version] === key && this.#versionValue.data[version] === id) return version;
@@ -146,7 +147,7 @@ export class Transactions {
     const slots = new Int32Array(this.#slots.length * 2);
     const mask = slots.length - 1;
     for (let version = 0; version < this.versions; version++) {
-      let at = hash(this.versionKey.data[version]!, this.#versionValue.data[version]!) & mask;
+      let at = slotOf(this.versionKey.data[version]!, this.#versionValue.data[version]!) & mask;
       while (slots[at] !== 0) at = (at + 1) & mask;
       slots[at] = version + 1;
     }
@@ -169,13 +170,12 @@ export class Transactions {
   }
 
   read(key: number, version: number, list: readonly Value[] | undefined): void {
+    if (list !== undefined) this.lists[this.kind.length] = list;
     this.#operation(READ, key, version);
-    this.lists.push(list);
   }
 
   write(key: number, version: number): void {
     this.#operation(WRITE, key, version);
-    this.lists.push(undefined);
   }
 
   #operation(kind: number, key: number, version: number): void {
@@ -195,11 +195,12 @@ export class Transactions {
   }
 }
 
-function hash(key: number, value: number): number {
-  let h = Math.imul(key, 0x9e3779b1) ^ Math.imul(value, 0x85ebca6b);
+/** Sixteen values in a row share a cache line: histories write a key's values one after the other. */
+function slotOf(key: number, value: number): number {
+  let h = Math.imul(key, 0x9e3779b1) ^ Math.imul(value >>> 4, 0x85ebca6b);
   h ^= h >>> 15;
   h = Math.imul(h, 0x2c1b3c6d);
-  return (h ^ (h >>> 13)) >>> 0;
+  return ((h ^ (h >>> 13)) << 4) | (value & 15);
 }
 
 interface Open {
