@@ -175,6 +175,56 @@ t.test('garbage reads', (t) => {
   t.end();
 });
 
+t.test('what one transaction appended to a key stands there in its order', (t) => {
+  const kinds = (list: string): readonly string[] =>
+    checkTxn(
+      history(
+        '0 invoke [["append","x",1],["append","x",2]]',
+        '0 ok [["append","x",1],["append","x",2]]',
+        '1 invoke [["r","x",null]]',
+        `1 ok [["r","x",${list}]]`,
+      ),
+      { model: 'list-append' },
+    ).details.anomalyTypes;
+  t.strictSame(kinds('[1,2]'), []);
+  t.ok(kinds('[2,1]').includes('cyclic-versions'), 'the other way round');
+  t.ok(kinds('[2]').includes('cyclic-versions'), 'the first one is lost');
+  t.end();
+});
+
+t.test('the longest way back of a cycle with one anti-dependency is found, and is short', (t) => {
+  // T0 misses the write of T1, which T2 read, whose write T3 read … up to T0, which read the last of them.
+  const lines = ['0 ok [["r","x",null],["r","k6",[1]]]', '1 ok [["append","x",1],["append","k1",1]]'];
+  for (let i = 1; i < 6; i++) lines.push(`${i + 1} ok [["r","k${i}",[1]],["append","k${i + 1}",1]]`);
+  const section = checkTxn(history(...lines), { model: 'list-append', consistencyModels: ['serializable'] });
+  t.strictSame(section.details.anomalyTypes, ['G-single-item']);
+  t.equal(section.anomalies[0]?.ops.length, 7);
+  t.equal(verifyCycle(history(...lines), section.anomalies[0]!), undefined);
+  t.end();
+});
+
+t.test('evidence that was tampered with does not hold', (t) => {
+  const lines = history(
+    '0 invoke [["append","x",1],["append","y",1]]',
+    '0 ok [["append","x",1],["append","y",1]]',
+    '1 invoke [["r","x",null],["r","y",null]]',
+    '1 ok [["r","x",[1]],["r","y",null]]',
+  );
+  const [anomaly] = checkTxn(lines, { model: 'list-append' }).anomalies;
+  t.equal(verifyCycle(lines, anomaly!), undefined);
+  t.match(verifyCycle(lines, { ...anomaly!, kind: 'G0' }), /the cycle is a G-single-item/);
+  const edges = anomaly!.evidence.edges as readonly { readonly [name: string]: Value }[];
+  const changed = (change: object): string | undefined =>
+    verifyCycle(lines, {
+      ...anomaly!,
+      evidence: { edges: edges.map((edge, i) => (i === 0 ? { ...edge, ...change } : edge)) },
+    });
+  t.match(changed({ key: 'z' }), /does not follow/);
+  t.match(changed({ kind: 'ww' }), /does not follow/);
+  t.match(changed({ to: edges[0]!.from! }), /does not lead to the next/);
+  t.end();
+});
+
 t.test('what cannot be judged is unknown, with a reason', (t) => {
   const reason = (...lines: string[]): string | undefined =>
     checkTxn(history(...lines), { model: 'list-append' }).reason;

@@ -1,9 +1,13 @@
+import fc from 'fast-check';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import t from 'tap';
 import type { Op, OpType, Value } from '../history/op.ts';
 import { checkTxn, type TxnModel, type TxnOptions, type TxnSection } from './check.ts';
+import { GraphBuilder, RW, RW_LINK } from './graph.ts';
 import { impliedAnomalies } from './lattice.ts';
+import { overtakenBy } from './overtaken.ts';
+import { Search } from './search.ts';
 import { verifyCycle } from './verify.ts';
 
 /** How many histories each property looks at; a longer run sets SPLITBRAIN_FUZZ. */
@@ -359,5 +363,35 @@ t.test('an rw-register history that some order in real time explains is valid, w
     if (explained) valid++;
   }
   t.ok(valid > RUNS / 20 && invalid > RUNS / 20, `${valid} are explained, ${invalid} verdicts are invalid`);
+  t.end();
+});
+
+t.test('junctions stand for exactly the edges from every reader to every other writer', (t) => {
+  const some = fc.uniqueArray(fc.nat(11), { minLength: 1, maxLength: 12 });
+  fc.assert(
+    fc.property(some, some, (readers, writers) => {
+      const builder = new GraphBuilder(12);
+      overtakenBy(builder, readers, writers);
+      const graph = builder.build();
+      const search = new Search(graph);
+      for (let a = 0; a < 12; a++) {
+        for (let b = 0; b < 12; b++) {
+          const expected = readers.includes(a) && writers.includes(b) && a !== b;
+          const found = search.path(
+            a,
+            (v) => v === b,
+            RW | RW_LINK,
+            (v) => v >= 12,
+            10_000,
+          );
+          if ((found !== undefined) !== expected) return false;
+          // However long the way through junctions, it is one edge.
+          if (found !== undefined && found !== 'bound' && found.kinds.filter((kind) => kind === RW).length !== 1)
+            return false;
+        }
+      }
+      return true;
+    }),
+  );
   t.end();
 });
