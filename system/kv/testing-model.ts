@@ -1,3 +1,4 @@
+import { byteStringOf } from './byte-string.ts';
 import type { Command, Compare, Outcome, Result, TxnOperation, TxnResult, Value, WatchEvent } from './index.ts';
 import type { Limits } from './limits.ts';
 
@@ -134,8 +135,8 @@ export class Model {
           results.push({ type: 'put' });
           break;
         case 'delete':
+          if (keys.has(operation.key)) touched.add(operation.key);
           results.push({ type: 'delete', deleted: keys.delete(operation.key) });
-          touched.add(operation.key);
           break;
         case 'append': {
           const value = keys.get(operation.key)?.value ?? [];
@@ -176,7 +177,7 @@ export class Model {
     if (compare.type === 'exists') return compare.exists === (held !== undefined);
     let order: number | undefined;
     if (compare.type === 'value') {
-      if (held?.value instanceof Uint8Array) order = Buffer.compare(held.value, compare.value);
+      if (held?.value instanceof Uint8Array) order = ordered(byteStringOf(held.value), byteStringOf(compare.value));
     } else {
       const figures = {
         revision: held?.revision ?? 0,
@@ -194,11 +195,13 @@ export class Model {
 }
 
 function same(value: Value | undefined, bytes: Uint8Array): boolean {
-  return value instanceof Uint8Array && Buffer.compare(value, bytes) === 0;
+  return value instanceof Uint8Array && byteStringOf(value) === byteStringOf(bytes);
 }
 
 export function inRange(keys: Keys, from: string, to: string | undefined): string[] {
-  return [...keys.keys()]
-    .filter((key) => key >= from && (to === undefined || key < to))
-    .sort((a, b) => Buffer.compare(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1')));
+  return [...keys.keys()].filter((key) => key >= from && (to === undefined || key < to)).sort(ordered);
+}
+
+function ordered(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
