@@ -1,0 +1,193 @@
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import t from 'tap';
+import { MemoryWorld } from '../node/testing/memory-world.ts';
+import { type Entry, EntryType, type Message, MessageType, newMessage } from '../raft/index.ts';
+import { FrameDecoder, FrameError } from './frame.ts';
+import { type SnapshotSink, Transport, type TransportHandlers } from './index.ts';
+import { decodeMessage, encodeMessage } from './message-codec.ts';
+
+const number = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const types = Object.values(MessageType).filter((type) => type < MessageType.StorageAppend);
+const anyMessage: fc.Arbitrary<Message> = fc
+  .record({
+    type: fc.constantFrom(...types),
+    numbers: fc.array(number, { minLength: 9, maxLength: 9 }),
+    reject: fc.boolean(),
+    entries: fc.array(
+      fc.record(
+        {
+          term: number,
+          index: number,
+          type: fc.constantFrom(...Object.values(EntryType)),
+          data: fc.uint8Array(),
+        },
+        { noNullPrototype: true },
+      ),
+      { maxLength: 4 },
+    ),
+    committed: fc.option(fc.record({ index: number, term: number }, { noNullPrototype: true }), { nil: undefined }),
+    snapshot: fc.option(
+      fc.record({ index: number, term: number, ids: fc.array(number, { maxLength: 3 }), autoLeave: fc.boolean() }),
+      { nil: undefined },
+    ),
+  })
+  .map(({ type, numbers, reject, entries, committed, snapshot }) => {
+    const [to = 0, from = 0, term = 0, logTerm = 0, index = 0, commit = 0, rejectHint = 0, context = 0, vote = 0] =
+      numbers;
+    const message = {
+      ...newMessage(type, to),
+      from,
+      term,
+      logTerm,
+      index,
+      commit,
+      rejectHint,
+      context,
+      vote,
+      reject,
+      entries,
+      committed,
+    };
+    if (snapshot === undefined) return message;
+    const { ids, autoLeave, ...at } = snapshot;
+    const confState = { voters: ids, learners: [], votersOutgoing: ids, learnersNext: [7], autoLeave };
+    return { ...message, snapshot: { metadata: { ...at, confState }, data: Uint8Array.of(1, 2) } };
+  });
+
+t.test('messages survive the wire, and cut ones are refused', async () => {
+  fc.assert(
+    fc.property(anyMessage, fc.nat(), (message, at) => {
+      let payload = new Uint8Array(0);
+      new FrameDecoder((frame) => {
+        payload = frame.payload.slice();
+      }).push(encodeMessage(message));
+      const cut = payload.slice(0, at % payload.length);
+      let refused = false;
+      try {
+        decodeMessage(cut);
+      } catch (error) {
+        refused = error instanceof FrameError;
+      }
+      return refused && isDeepStrictEqual(decodeMessage(payload), message);
+    }),
+  );
+});
+
+interface Station {
+  readonly transport: Transport;
+  readonly messages: Message[];
+  readonly refusals: string[];
+  readonly lost: number[];
+  readonly snapshots: { message: Message; bytes: number[] }[];
+}
+
+async function station(
+  world: MemoryWorld,
+  id: number,
+  cluster: string,
+  over: Partial<TransportHandlers> = {},
+): Promise<Station> {
+  const messages: Message[] = [];
+  const refusals: string[] = [];
+  const lost: number[] = [];
+  const snapshots: Station['snapshots'] = [];
+  let arriving: number[] = [];
+  const sink: SnapshotSink = {
+    write: async (chunk) => {
+      arriving.push(...chunk);
+    },
+    finish: async () => {},
+    abort: async () => {
+      arriving = [];
+    },
+  };
+  const config = { cluster, self: id, listen: { host: 'h', port: 1000 + id } };
+  const transport = new Transport(world.ports(String(id)), config, {
+    message: (message) => messages.push(message),
+    unreachable: (peer) => lost.push(peer),
+    isRemoved: () => false,
+    snapshotBegins: async () => sink,
+    snapshotArrived: (message) => snapshots.push({ message, bytes: arriving }),
+    refused: (reason) => refusals.push(reason),
+    ...over,
+  });
+  await transport.listen();
+  return { transport, messages, refusals, lost, snapshots };
+}
+
+function append(to: number, from: number, ...payloads: readonly Uint8Array[]): Message {
+  const entries = payloads.map((data, at): Entry => ({ term: 1, index: at + 1, type: EntryType.Normal, data }));
+  return { ...newMessage(MessageType.App, to), from, term: 1, entries };
+}
+
+t.test('messages arrive; after a crash of the peer it is found again', async (t) => {
+  const world = new MemoryWorld(1);
+  const one = await station(world, 1, 'c');
+  let two = await station(world, 2, 'c');
+  one.transport.setPeer(2, { host: 'h', port: 1002 });
+  one.transport.send(append(2, 1, Uint8Array.of(5)));
+  one.transport.flush();
+  await world.until('it arrives', () => two.messages.length === 1);
+  t.same([...two.messages[0]!.entries[0]!.data], [5]);
+  world.crash('2');
+  await world.until('the loss is told', () => one.lost.includes(2));
+  two = await station(world, 2, 'c');
+  await world.until('it is connected again', () => one.transport.isConnected(2));
+  one.transport.send(append(2, 1));
+  one.transport.flush();
+  await world.until('it arrives', () => two.messages.length === 1);
+});
+
+t.test('strangers are refused', async (t) => {
+  const world = new MemoryWorld(2);
+  const two = await station(world, 2, 'c', { isRemoved: (id) => id === 3 });
+  const send = async (from: number, cluster: string, to = 2) => {
+    const { transport } = await station(world, from, cluster);
+    transport.setPeer(to, { host: 'h', port: 1002 });
+    transport.send(append(to, from));
+    transport.flush();
+    await world.until('a refusal', () => two.refusals.length > 0);
+    await transport.close();
+    return two.refusals.splice(0).join();
+  };
+  t.match(await send(1, 'other'), /node 1 is of cluster other, not c/);
+  t.match(await send(3, 'c'), /node 3 was removed/);
+  t.match(await send(4, 'c', 9), /looks for node 9, this is 2/);
+  t.same(two.messages, []);
+});
+
+t.test('a snapshot is streamed, in order, and its end is told', async (t) => {
+  const world = new MemoryWorld(3);
+  const one = await station(world, 1, 'c');
+  const two = await station(world, 2, 'c');
+  one.transport.setPeer(2, { host: 'h', port: 1002 });
+  const confState = { voters: [1], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  const snapshot = { metadata: { index: 9, term: 1, confState }, data: new Uint8Array(0) };
+  const message: Message = { ...newMessage(MessageType.Snap, 2), from: 1, term: 1, snapshot };
+  const pieces = Array.from({ length: 20 }, (_, at) => new Uint8Array(1000).fill(at));
+  const source = () => {
+    const left = [...pieces];
+    return { next: async () => left.shift(), close: async () => {} };
+  };
+  let sent: boolean | undefined;
+  one.transport.sendSnapshot(message, source(), (arrived) => {
+    sent = arrived;
+  });
+  await world.until('it is told', () => sent !== undefined);
+  t.equal(sent, true);
+  t.equal(two.snapshots.length, 1);
+  t.same(
+    two.snapshots[0]!.bytes,
+    pieces.flatMap((piece) => [...piece]),
+  );
+  // In the middle of the next one the receiver dies.
+  sent = undefined;
+  one.transport.sendSnapshot(message, source(), (arrived) => {
+    sent = arrived;
+  });
+  await world.pass(1);
+  world.crash('2');
+  await world.until('it is told', () => sent !== undefined);
+  t.equal(sent, false);
+});
