@@ -118,7 +118,7 @@ t.test('the verdict decides the exit code', async (t) => {
   writeFileSync(history, `${changed.join('\n')}\n`);
   const invalid = await splitbrain(['check', folder]);
   t.equal(invalid.exitCode, exitCodes.invalid, 'a value that nobody wrote');
-  t.match(invalid.stdout, /^INVALID.*nonlinearizable: /s);
+  t.match(invalid.stdout, /^INVALID.*nonlinearizable on key "r\d+": /s);
 
   writeFileSync(history, '');
   const unknown = await splitbrain(['check', folder]);

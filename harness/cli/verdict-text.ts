@@ -26,8 +26,9 @@ export function verdictText(
   }
   const anomalies = Object.values(sections).flatMap((section) => (section.valid === false ? section.anomalies : []));
   if (anomalies.length > 0) lines.push('');
-  for (const { kind, message } of anomalies.slice(0, anomaliesShownMax)) {
-    lines.push(`  ${style('red', kind)}: ${message}`);
+  for (const { kind, key, message } of anomalies.slice(0, anomaliesShownMax)) {
+    const where = key === undefined ? '' : ` on key ${JSON.stringify(key)}`;
+    lines.push(`  ${style('red', kind)}${where}: ${message}`);
   }
   if (anomalies.length > anomaliesShownMax) {
     lines.push(`  and ${anomalies.length - anomaliesShownMax} more, in the report`);
