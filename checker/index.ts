@@ -1,3 +1,4 @@
+export { type CertifiedCall, mayLeaveOut, verifyCounterexample, verifyLinearization } from './certificate.ts';
 export { Events } from './history/events.ts';
 export { HistoryError } from './history/history-error.ts';
 export { encodeOp } from './history/ndjson.ts';
@@ -5,6 +6,7 @@ export type { History, Op, OpType, Value } from './history/op.ts';
 export type { Format, ParsedHistory, ParseOptions } from './history/parse.ts';
 export { parseHistory } from './history/parse.ts';
 export { checkLinear, type LinearOptions } from './linear/check.ts';
+export { IncrementalLinear, type IncrementalOptions } from './linear/incremental.ts';
 export type { Model, Operation } from './model/model.ts';
 export { isModelName, type ModelName, modelNames } from './model/models.ts';
 export { type BankOptions, checkBank } from './txn/bank.ts';

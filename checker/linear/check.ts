@@ -127,12 +127,7 @@ class LinearCheck {
     this.#transitions = new Transitions(this.#model);
     const initial = this.#transitions.state(this.#initial);
     this.#problems = new RegisterProblems(events, this.#transitions, initial);
-    const { now } = options;
-    const deadline = (now?.() ?? 0) + (options.timeMaxMs ?? TIME_MAX_MS);
-    this.#bounds = {
-      configurationsMax: options.configurationsMax ?? CONFIGURATIONS_MAX,
-      expired: () => now !== undefined && now() > deadline,
-    };
+    this.#bounds = boundsOf(options);
     this.#search = new Search(this.#transitions, this.#bounds, options.certificate === true);
   }
 
@@ -305,7 +300,16 @@ class LinearCheck {
   }
 }
 
-function modelOf(model: LinearOptions['model']): Model<unknown> {
+/** The bounds of a search that starts now. */
+export function boundsOf({ now, timeMaxMs, configurationsMax }: LinearOptions): SearchBounds {
+  const deadline = (now?.() ?? 0) + (timeMaxMs ?? TIME_MAX_MS);
+  return {
+    configurationsMax: configurationsMax ?? CONFIGURATIONS_MAX,
+    expired: () => now !== undefined && now() > deadline,
+  };
+}
+
+export function modelOf(model: LinearOptions['model']): Model<unknown> {
   if (typeof model !== 'string') return model;
   if (isModelName(model)) return models[model];
   throw new RangeError(`no model has the name ${model}; there are ${modelNames.join(', ')}`);

@@ -4,6 +4,7 @@ import type { Op, Value } from '../history/op.ts';
 import type { Model, Operation } from '../model/model.ts';
 import { type ModelName, models } from '../model/models.ts';
 import { checkLinear } from './check.ts';
+import { IncrementalLinear } from './incremental.ts';
 
 // `SPLITBRAIN_FUZZ=1000000 node dist/checker/linear/differential.test.js` is the long form.
 const ROUNDS = Number(process.env.SPLITBRAIN_FUZZ ?? 600);
@@ -198,12 +199,21 @@ const several: Generate = (below) => {
 };
 
 /** Judges one history by checker, brute force and certificates. */
-function disagreement(ops: readonly Op[], name: ModelName, failedCas: 'observed' | 'ignored'): string | undefined {
+function disagreement(
+  ops: readonly Op[],
+  name: ModelName,
+  failedCas: 'observed' | 'ignored',
+  below: (bound: number) => number,
+): string | undefined {
   const model: Model<unknown> = models[name];
   const section = checkLinear(ops, { model: name, failedCas, certificate: true });
   // Without certificates other paths may be taken.
   const plain = checkLinear(ops, { model: name, failedCas, explain: false }).valid;
   if (plain !== section.valid) return `${plain} without certificate, ${section.valid} with`;
+  const incremental = new IncrementalLinear({ model: name, failedCas, stride: 1 + below(3) });
+  for (const op of ops) incremental.push(op);
+  const step = incremental.finish().valid;
+  if (step !== section.valid) return `${step} step by step, ${section.valid} at once: ${JSON.stringify(ops)}`;
   const calls = callsOf(ops, model, failedCas === 'observed');
   const initial = model.init(undefined);
   const expected = bruteForce(model, initial, calls);
@@ -256,7 +266,7 @@ function differential(
     const ops = historyOf(below, generate, 1 + below(7));
     for (const name of names) {
       for (const failedCas of ['observed', 'ignored'] as const) {
-        const wrong = disagreement(ops, name, failedCas);
+        const wrong = disagreement(ops, name, failedCas, below);
         if (wrong !== undefined) {
           t.fail(wrong);
           return;

@@ -11,6 +11,20 @@ export interface Problem {
   readonly complete: Int32Array;
 }
 
+/** A configuration to go on from. */
+export interface Seed {
+  readonly state: number;
+  /** The calls of the problem that are linearized already, though they had not completed. */
+  readonly ahead: readonly number[];
+}
+
+export interface Resume {
+  readonly seeds: readonly Seed[];
+  /** How many of the problem's calls, the first ones, had been invoked before. */
+  readonly carried: number;
+  readonly until: number;
+}
+
 export interface SearchBounds {
   readonly configurationsMax: number;
   /** Says that the time is up. Asked every few hundred steps. */
@@ -324,22 +338,41 @@ export class Search<State> {
     this.#wantOrder = wantOrder;
   }
 
-  /** Searches one key. An instance is used for many, one after another. */
-  run(problem: Problem): SearchResult {
+  /**
+   * Searches one key. An instance is used for many, one after another. With `resume` it goes on from where a search
+   * of the same key was, and stops before the completions from `until` on; `frontier` then tells where it is.
+   */
+  run(problem: Problem, resume?: Resume): SearchResult {
     const ends = this.#prepare(problem);
     const { invoke, complete } = problem;
-    this.#row.fill(0);
-    this.#row[0] = problem.initial;
-    this.#current.add(this.#row, NOT);
     let next = 0;
+    while (next < (resume?.carried ?? 0)) this.#invoke(next++);
+    for (const seed of resume?.seeds ?? [{ state: problem.initial, ahead: [] }]) this.#plant(seed);
     for (const call of ends) {
       const end = complete[call]!;
+      if (resume !== undefined && end >= resume.until) break;
       while (next < invoke.length && invoke[next]! < end) this.#invoke(next++);
       const stopped = this.#complete(call);
       if (stopped !== undefined) return stopped;
     }
     const order = this.#trails?.order(this.#current.trails[this.#anyRow()]!);
     return { valid: true, order, steps: this.#steps };
+  }
+
+  /** Where the last search, which found no violation, arrived. */
+  frontier(): readonly Seed[] {
+    return this.#prefixes(this.#current, this.#current.length, Number.POSITIVE_INFINITY);
+  }
+
+  #plant({ state, ahead }: Seed): void {
+    const row = this.#row.fill(0);
+    row[0] = state;
+    const { classes, complete } = this.#problem;
+    for (const call of ahead) {
+      if (complete[call] === OPEN) row[1 + this.#maskWords + this.#crashClasses.indexOf(classes[call]!)]!++;
+      else row[1 + (this.#slotOf[call]! >>> 5)]! |= 1 << (this.#slotOf[call]! & 31);
+    }
+    this.#current.add(row, NOT);
   }
 
   /** Gives the calls that complete, in order of completion. */
@@ -606,9 +639,9 @@ export class Search<State> {
     };
   }
 
-  #prefixes(from: Configurations, count: number): Prefix[] {
+  #prefixes(from: Configurations, count: number, most = PREFIXES_MAX): Prefix[] {
     const prefixes: Prefix[] = [];
-    for (let at = 0; at < count && prefixes.length < PREFIXES_MAX; at++) {
+    for (let at = 0; at < count && prefixes.length < most; at++) {
       if (from.isDead(at)) continue;
       const row = from.words.subarray(at * this.#width, (at + 1) * this.#width);
       const ahead: number[] = [];
