@@ -5,6 +5,8 @@ import type { Block, Story } from './story.ts';
 
 const width = 100;
 const nameMax = 30;
+const cellMax = 70;
+const lastCellMax = 400;
 
 /** The whole story in plain text, for a terminal or an issue. */
 export function anomalyText({ page }: Page, byIndex: ReadonlyMap<number, Operation>): string {
@@ -47,7 +49,8 @@ function laneLines(operations: readonly Operation[], marked: ReadonlySet<number>
     shorten(`${marked.has(operation.invoke) ? '*' : ''}${describe(operation)}`, nameMax);
   const { places, end } = placeEvents(operations, (operation) => [...nameOf(operation)].length + 1, 3);
   const column = (index: number): number => places.get(index) ?? end;
-  const processes = [...new Set(operations.map(({ process }) => process))].sort((a, b) => a - b);
+  // In the order in which they come into the story.
+  const processes = [...new Set(operations.map(({ process }) => process))];
   const lines = processes.map((process) => {
     const cells = new Array<string>(end + 2).fill(' ');
     for (const operation of operations.filter((other) => other.process === process)) {
@@ -76,7 +79,10 @@ function blockLines(block: Block): string[] {
     case 'picture':
       return [];
     case 'table': {
-      const rows = [block.columns, ...block.rows].map((row) => row.map((cell) => shorten(cell, 70)));
+      const last = block.columns.length - 1;
+      const rows = [block.columns, ...block.rows].map((row) =>
+        row.map((cell, i) => shorten(cell.replaceAll('\n', '; '), i === last ? lastCellMax : cellMax)),
+      );
       const widths = block.columns.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
       return [
         `${block.title}:`,

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Value } from '../../checker/history/op.ts';
 import type { Anomaly } from '../../checker/verdict.ts';
 import { describe, type Operation, show } from './operation.ts';
 import type { Block, Scene } from './story.ts';
@@ -16,118 +15,93 @@ export interface SpecialBlocks {
 
 /** The evidence of a `nonlinearizable` anomaly. docs/results.md explains it. */
 const linearEvidence = z.object({
+  minimal: z.boolean().optional(),
   prefixes: z
-    .array(z.object({ state: z.string(), ahead: z.array(z.number()), pending: z.array(z.number()) }))
+    .array(
+      z.object({
+        state: z.string(),
+        ahead: z.array(z.number()),
+        refused: z.array(z.object({ op: z.number(), why: z.string() })),
+        open: z.array(z.number()),
+      }),
+    )
     .optional(),
-  expected: z.string().optional(),
 });
 
-const prefixesShown = 8;
-/** How many operations before the one that cannot be placed are shown, when the evidence does not choose them. */
-const before = 6;
-
-/** Expected against seen, the longest orders found, and what stood open at their ends. */
+/** The shrunk history, expected against seen, and the longest orders of it with what each open operation says to them. */
 export function linearBlocks(anomaly: Anomaly, scene: Scene): SpecialBlocks | undefined {
   if (anomaly.kind !== 'nonlinearizable') return undefined;
   const parsed = linearEvidence.safeParse(anomaly.evidence);
-  if (!parsed.success) return undefined;
-  const { prefixes = [] } = parsed.data;
+  if (!parsed.success || anomaly.ops.length === 0) return undefined;
+  const { prefixes = [], minimal } = parsed.data;
   const find = (indices: readonly number[]): Operation[] => [
     ...new Set(indices.map((index) => scene.byIndex.get(index)).filter((operation) => operation !== undefined)),
   ];
-  const involved = find(anomaly.ops);
-  // The one that cannot be placed: the last to complete of those that are blamed and certain.
-  const culprit = involved
-    .filter(({ outcome }) => outcome !== 'info')
-    .toSorted((a, b) => (a.complete ?? 0) - (b.complete ?? 0))
-    .at(-1);
-  if (culprit === undefined) return undefined;
-  const open = find(prefixes.flatMap(({ ahead, pending }) => [...ahead, ...pending]));
-  const operations =
-    involved.length > 1
-      ? [...new Set([...involved, ...open])]
-      : [...new Set([...leadingTo(culprit, scene), ...open, culprit])];
+  const operations = find(anomaly.ops).sort((a, b) => a.invoke - b.invoke);
+  const refused = find(prefixes.flatMap((prefix) => prefix.refused.map(({ op }) => op)));
+  const before: Block[] = [];
+  if (minimal !== undefined) {
+    before.push({
+      type: 'text',
+      text: minimal
+        ? `These ${operations.length} operations alone cannot be put into any order that explains what they answered; without any one of them, the rest can.`
+        : `These ${operations.length} operations cannot be put into any order that explains what they answered; fewer may already be enough, as the search for that reached its bound.`,
+    });
+  }
   const after: Block[] = [];
-  const states = [...new Set(prefixes.map(({ state }) => state))];
-  if (states.length > 0) {
-    const legal = legalAnswers(culprit, states);
+  const rows = prefixes.flatMap(({ state, refused: list }) =>
+    list.map(({ op, why }) => ({ op, state, why, operation: scene.byIndex.get(op) })),
+  );
+  if (rows.length > 0) {
     after.push({
       type: 'table',
       title: 'Expected against seen',
-      columns: ['operation', 'state before it', 'would have been legal', 'came'],
-      rows: [
-        [
-          `process ${culprit.process}: ${describe({ ...culprit, outcome: 'info' })}`,
-          states.join(' or '),
-          legal,
-          answer(culprit),
-        ],
-      ],
-      operations: [culprit.invoke],
+      columns: ['operation', 'at that point', 'would have been legal', 'came', 'so'],
+      rows: rows.map(({ op, state, why, operation }) => [
+        operation === undefined ? `history ${op}` : `${asked(operation)} by process ${operation.process}`,
+        state,
+        operation === undefined ? '' : legalAnswer(operation, state),
+        operation === undefined ? '' : answer(operation),
+        why,
+      ]),
+      operations: rows.map(({ op }) => op),
     });
-  }
-  if (prefixes.length > 0) {
-    const list = (indices: readonly number[]): string =>
-      indices.length === 0
-        ? 'none'
-        : find(indices)
-            .map((operation) => `${describe(operation)} (process ${operation.process})`)
-            .join('\n');
+    const list = (chosen: readonly Operation[]): string =>
+      chosen.length === 0 ? 'none' : chosen.map((operation) => describe(operation)).join('\n');
     after.push({
       type: 'table',
-      title: `The longest orders found: everything that completed before history ${culprit.complete ?? culprit.invoke} in place, then none can go on`,
-      columns: ['state there', 'open, and already placed', 'open, and still to come', 'why it ends there'],
-      rows: prefixes
-        .slice(0, prefixesShown)
-        .map(({ state, ahead, pending }) => [
+      title: 'The longest orders that were found, and why none goes on',
+      columns: ['in place', 'of those, not yet answered', 'leads to', 'could still come', 'refused'],
+      rows: prefixes.map(({ state, ahead, refused: no, open }) => {
+        const later = new Set(find([...no.map(({ op }) => op), ...open]));
+        return [
+          list(operations.filter((operation) => !later.has(operation))),
+          list(find(ahead)),
           state,
-          list(ahead),
-          list(pending.filter((index) => index !== culprit.invoke)),
-          `${describe(culprit)} does not fit ${state}${pending.length > 1 ? ', nor any state that the open ones lead to' : ''}`,
-        ]),
+          list(find(open)),
+          no.map(({ why }) => why).join('\n'),
+        ];
+      }),
     });
   }
-  return {
-    operations: operations.sort((a, b) => a.invoke - b.invoke),
-    marked: [culprit.invoke],
-    before: [],
-    after,
-    used: new Set(['prefixes']),
-  };
+  const used = new Set(['minimal', 'prefixes', 'counterexample', 'initial']);
+  return { operations, marked: refused.map(({ invoke }) => invoke), before, after, used };
 }
 
-/** The operations on its key that completed last before it, and the one that its answer comes from. */
-function leadingTo(culprit: Operation, scene: Scene): Operation[] {
-  const key = JSON.stringify(culprit.key);
-  const earlier = [...new Set(scene.byIndex.values())].filter(
-    (operation) =>
-      operation !== culprit &&
-      JSON.stringify(operation.key) === key &&
-      operation.invoke < (culprit.complete ?? Number.POSITIVE_INFINITY),
-  );
-  const source = earlier.filter(
-    ({ input, f }) =>
-      f !== 'read' && culprit.output !== undefined && culprit.output !== null && wrote(input, culprit.output),
-  );
-  return [
-    ...source.slice(-1),
-    ...earlier.filter(({ outcome, f }) => outcome !== 'fail' && !(f === 'read' && outcome === 'info')).slice(-before),
-  ];
-}
-
-function wrote(input: Value | undefined, value: Value): boolean {
-  const text = JSON.stringify(value);
-  return JSON.stringify(input) === text || (Array.isArray(input) && JSON.stringify(input.at(-1)) === text);
+/** What was asked, without what came back. */
+function asked(operation: Operation): string {
+  return describe({ ...operation, outcome: 'info' });
 }
 
 /** For operations whose answer shows the state; for the rest the state must speak for itself. */
-function legalAnswers({ f, input }: Operation, states: readonly string[]): string {
-  if (f === 'read') return states.map((state) => `read → ${state}`).join(' or ');
-  if (f === 'cas' && Array.isArray(input)) return `ok only when the state is ${show(input[0])}; else a mismatch`;
+function legalAnswer({ f, input }: Operation, state: string): string {
+  const held = /holds (.+)$/.exec(state)?.[1];
+  if (f === 'read' && held !== undefined) return `read → ${held}`;
+  if (f === 'cas' && Array.isArray(input)) return `ok only when it holds ${show(input[0])}, else a mismatch`;
   return '';
 }
 
 function answer(operation: Operation): string {
   const { outcome, error } = operation;
-  return outcome === 'ok' ? `${describe(operation)}, ok` : `${outcome}${error === undefined ? '' : `: ${error}`}`;
+  return outcome === 'ok' ? describe(operation) : `${outcome}${error === undefined ? '' : `: ${error}`}`;
 }

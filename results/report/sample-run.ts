@@ -422,9 +422,21 @@ function staleRead(history: readonly Op[]): Anomaly {
     key: 'stale',
     ops: story,
     evidence: {
+      conflict: 'search',
+      minimal: true,
       prefixes: [
-        { state: '9001', ahead: [], pending: [r0, w2] },
-        { state: '9002', ahead: [w2], pending: [r0] },
+        {
+          state: 'the register holds 9001',
+          ahead: [],
+          refused: [{ op: r0, why: 'read → 9000 is refused: the register holds 9001' }],
+          open: [w2],
+        },
+        {
+          state: 'the register holds 9002',
+          ahead: [w2],
+          refused: [{ op: r0, why: 'read → 9000 is refused: the register holds 9002' }],
+          open: [],
+        },
       ],
     },
   };

@@ -103,6 +103,9 @@ export function tell(section: string, anomaly: Anomaly, scene: Scene): Story {
   const evidenceTime = anomaly.evidence.time;
   if (times.length === 0 && typeof evidenceTime === 'number') times.push(evidenceTime);
   const span = times.length === 0 ? {} : { from: Math.min(...times), to: Math.max(...times) };
+  const focus = shown
+    .filter(({ invoke }) => marked.includes(invoke))
+    .flatMap(({ start, end }) => [start, end ?? start]);
   const promise = promiseOf(section, anomaly.kind);
   return {
     section,
@@ -118,7 +121,7 @@ export function tell(section: string, anomaly: Anomaly, scene: Scene): Story {
       ...operationBlocks(shown, new Set(marked), scene.faults, `${anomaly.kind}: ${anomaly.message}`),
       ...(special?.after ?? []),
       ...evidenceBlocks(anomaly, special?.used ?? new Set()),
-      ...contextBlocks(span.from, span.to, scene),
+      ...contextBlocks(span.from, span.to, focus.length > 0 ? focus : times, scene),
     ],
   };
 }
@@ -217,8 +220,13 @@ function factOf(value: Value): string {
   return value === null ? 'none' : show(value, 2000);
 }
 
-/** What the cluster was doing then: faults, and each node's log. */
-function contextBlocks(from: number | undefined, to: number | undefined, scene: Scene): Block[] {
+/** What the cluster was doing then: faults, and the nodes' logs, of which those nearest to `focus` come first. */
+function contextBlocks(
+  from: number | undefined,
+  to: number | undefined,
+  focus: readonly number[],
+  scene: Scene,
+): Block[] {
   if (from === undefined || to === undefined) return [];
   const blocks: Block[] = [];
   const during = scene.faults.filter((fault) => fault.start <= to && (fault.end ?? Number.POSITIVE_INFINITY) >= from);
@@ -246,16 +254,17 @@ function contextBlocks(from: number | undefined, to: number | undefined, scene: 
   }
   const near = [...scene.logs]
     .flatMap(([node, lines]) => lines.map((line) => ({ node, ...line, time: line.time ?? Number.NaN })))
-    .filter(({ time }) => time >= from - logMarginNs && time <= to + logMarginNs)
-    .sort((a, b) => a.time - b.time);
+    .filter(({ time }) => time >= from - logMarginNs && time <= to + logMarginNs);
   if (near.length > 0) {
-    const middle = near.findIndex(({ time }) => time >= from);
-    const begin = Math.max(0, Math.min(middle < 0 ? near.length : middle - logLinesMax / 2, near.length - logLinesMax));
-    const shown = near.slice(begin, begin + logLinesMax);
+    const distance = (time: number): number => Math.min(...focus.map((point) => Math.abs(point - time)));
+    const shown = near
+      .toSorted((a, b) => distance(a.time) - distance(b.time))
+      .slice(0, logLinesMax)
+      .sort((a, b) => a.time - b.time);
     const left = near.length - shown.length;
     blocks.push({
       type: 'table',
-      title: `The nodes' logs from a second before to a second after${left === 0 ? '' : ` (${shown.length} of ${near.length} lines)`}`,
+      title: `The nodes' logs from a second before to a second after${left === 0 ? '' : ` (the nearest ${shown.length} of ${near.length} lines)`}`,
       columns: ['time by its clock', 'node', 'line'],
       rows: shown.map(({ time, node, text }) => [seconds(time), node, shorten(text, 400)]),
       marked: shown.flatMap(({ level }, i) => (/error|fatal/.test(level) ? [i] : [])),

@@ -25,7 +25,8 @@ const characterWidth = 7.3;
  * microseconds and seconds apart become equally easy to see. One of unknown outcome fades to the right edge.
  */
 export function drawLanes({ operations, marked, faults, title }: LanesInput): SvgNode {
-  const processes = [...new Set(operations.map((operation) => operation.process))].sort((a, b) => a - b);
+  // In the order in which they come into the story.
+  const processes = [...new Set(operations.map((operation) => operation.process))];
   const { place, width } = eventScale(operations, marked);
   const bands = bandsOf(operations, faults, place, width);
   const top = 22 + bands.length * 16;
