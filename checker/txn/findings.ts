@@ -55,10 +55,23 @@ export function show(value: Value): string {
   return JSON.stringify(value);
 }
 
+/** How much of a long list a sentence needs: its end, where what is missing would stand. */
+const SHOWN_MAX = 8;
+const SHOWN_END = 3;
+
+/** A list in a sentence. */
+export function showList(list: readonly Value[]): string {
+  if (list.length <= SHOWN_MAX) return show(list);
+  return `[… ${list.length - SHOWN_END} more, ${list.slice(-SHOWN_END).map(show).join(', ')}]`;
+}
+
 /** A key in a sentence: names need no quotes there. */
 export function showKey(key: Value): string {
   return typeof key === 'string' ? key : JSON.stringify(key);
 }
+
+/** How many of the transactions that overwrote each other are named. */
+const UPDATES_MAX = 20;
 
 /** Several transactions read the same version of a key and went on to write the key: all but one update is lost. */
 export function lostUpdate(
@@ -69,11 +82,15 @@ export function lostUpdate(
   transactions: readonly number[],
 ): void {
   const key = table.keyValue(k);
-  const ops = transactions.map((t) => table.op(t));
-  findings.add('lost-update', () => ({
-    message: `operations ${ops.join(', ')} all read key ${showKey(key)} as ${show(value)} and went on to write it`,
-    key,
-    ops,
-    evidence: { key, value },
-  }));
+  findings.add('lost-update', () => {
+    const ops = transactions.slice(0, UPDATES_MAX).map((t) => table.op(t));
+    const more = transactions.length > ops.length ? ` and ${transactions.length - ops.length} more` : '';
+    const seen = Array.isArray(value) ? showList(value as readonly Value[]) : show(value);
+    return {
+      message: `operations ${ops.join(', ')}${more} all read key ${showKey(key)} as ${seen} and went on to write it`,
+      key,
+      ops,
+      evidence: { key, value },
+    };
+  });
 }

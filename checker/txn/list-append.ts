@@ -1,7 +1,7 @@
 import { canonical, type Events } from '../history/events.ts';
 import type { History, Op, Value } from '../history/op.ts';
 import { Column } from './column.ts';
-import { type Analysis, type Findings, lostUpdate, type Reason, show, showKey } from './findings.ts';
+import { type Analysis, type Findings, lostUpdate, type Reason, show, showKey, showList } from './findings.ts';
 import { type GraphBuilder, RW, WR, WW } from './graph.ts';
 import { overtakenBy } from './overtaken.ts';
 import {
@@ -166,7 +166,7 @@ export class ListAppend implements Analysis {
     const key = this.#table.keyValue(k);
     const other = this.#transactionOf(this.#longestAt[k]!);
     this.#findings.add('incompatible-order', () => ({
-      message: `key ${showKey(key)} was read as ${show(list)} and as ${show(this.#longest[k]!)}: neither is a beginning of the other`,
+      message: `key ${showKey(key)} was read as ${showList(list)} and as ${showList(this.#longest[k]!)}: neither is a beginning of the other`,
       key,
       ops: [this.#table.op(t), this.#table.op(other)],
       evidence: { key, lists: [list, this.#longest[k]!] },
@@ -334,7 +334,7 @@ export class ListAppend implements Analysis {
     }
     const expected = known === undefined ? ['…', ...own] : [...known, ...own];
     this.#findings.add('internal', () => ({
-      message: `operation ${table.op(t)} read key ${showKey(key)} as ${show(list)}; after its own operations it had to be ${show(expected)}`,
+      message: `operation ${table.op(t)} read key ${showKey(key)} as ${showList(list)}; after its own operations it had to be ${showList(expected)}`,
       key,
       ops: [table.op(t)],
       evidence: { key, expected, list },
@@ -494,7 +494,7 @@ export class ListAppend implements Analysis {
         if (table.key.data[m] !== k || this.#seen[m] !== before) continue;
         const list = table.lists[m]!;
         return {
-          because: `${nameA} read key ${showKey(key)} as ${show(list)}, without ${place === NONE ? unread : append}`,
+          because: `${nameA} read key ${showKey(key)} as ${showList(list)}, without ${place === NONE ? unread : append}`,
           facts: { key, value: previous === NONE ? null : table.versionValue(previous), next: value },
         };
       }

@@ -1,14 +1,18 @@
-import { checkTxn, type TxnOptions } from '../../checker/index.ts';
+import { checkTxn, type Op, type TxnOptions } from '../../checker/index.ts';
 import { type TxnHistoryOptions, txnHistory } from './txn-history.ts';
 
 /** How often each history is checked; the best time counts. */
 const RUNS = 3;
 const STALE_COMMITS = 50;
+/** Lines that `JSON.parse` is timed on; all of a long history would not fit beside it. */
+const PARSED_LINES_MAX = 100_000;
 
 export interface TxnRow {
   readonly history: string;
   readonly transactions: number;
   readonly ms: number;
+  /** The same as a multiple of the time that `JSON.parse` over the history's lines takes in the same run. */
+  readonly parses: number;
   /** How much longer than the same history without stale snapshots. */
   readonly ratio: number;
   /** Resident memory of the process when it was checked, the history included. */
@@ -34,6 +38,7 @@ export function benchTxn(transactions: number): TxnRow[] {
     let normal = 0;
     return HISTORIES.map(([name, shape]): TxnRow => {
       const history = txnHistory({ model, transactions, staleMax: 0, firstCommitterWins: false, ...SHAPE, ...shape });
+      const parse = parseMs(history);
       let ms = Number.POSITIVE_INFINITY;
       let found = '';
       for (let run = 0; run < RUNS; run++) {
@@ -44,7 +49,26 @@ export function benchTxn(transactions: number): TxnRow[] {
       }
       if (normal === 0) normal = ms;
       const megabytes = process.memoryUsage().rss / 1e6;
-      return { history: `${model}, ${name}`, transactions, ms, ratio: ms / normal, megabytes, found };
+      return {
+        history: `${model}, ${name}`,
+        transactions,
+        ms,
+        parses: ms / parse,
+        ratio: ms / normal,
+        megabytes,
+        found,
+      };
     });
   });
+}
+
+function parseMs(history: readonly Op[]): number {
+  const lines = history.slice(0, PARSED_LINES_MAX).map((op) => JSON.stringify(op));
+  let ms = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < RUNS; run++) {
+    const start = performance.now();
+    for (const line of lines) JSON.parse(line);
+    ms = Math.min(ms, performance.now() - start);
+  }
+  return (ms * history.length) / lines.length;
 }
