@@ -28,14 +28,14 @@ export interface Interpretation {
   stop(): void;
 }
 
-export interface Interpreted {
+interface Interpreted {
   /** A process number that has not been used yet, and no higher one. */
   readonly processNext: number;
   /** How late operations began, against the time that the generator meant: what latency from `invoke` leaves out. */
   readonly lateness: Lateness;
 }
 
-export interface Lateness {
+interface Lateness {
   readonly operations: number;
   /** More than 10 ms late. */
   readonly late: number;

@@ -25,7 +25,7 @@ export interface Workload {
   check(history: History, bounds: CheckBounds): { readonly [checker: string]: Section };
 }
 
-export interface CheckBounds {
+interface CheckBounds {
   /** A clock in milliseconds, by which a checker bounds its time. */
   readonly now: () => number;
 }
