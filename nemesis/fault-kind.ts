@@ -15,6 +15,8 @@ export interface Chosen {
   readonly links?: readonly Link[];
   readonly clock?: ClockFault;
   readonly disturbance?: Disturbance;
+  /** Not now: at the next election. */
+  readonly atElection?: true;
 }
 
 /** An effect, and on which node where it is on one. */

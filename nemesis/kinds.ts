@@ -1,6 +1,7 @@
 import { clock } from './clock.ts';
 import { disturbances } from './disturbance.ts';
 import { type FaultKind, onEach } from './fault-kind.ts';
+import { kill } from './kill.ts';
 import { nodeTargets } from './node-targets.ts';
 import { partition } from './partition.ts';
 
@@ -9,13 +10,6 @@ const pause: FaultKind = {
   variants: nodeTargets,
   start: (world, { nodes }) => onEach(nodes, (node) => world.pause(node)),
   end: (world, { nodes }) => onEach(nodes, (node) => world.resume(node)),
-};
-
-/** Processes that end at once, with whatever was not yet durable, and are started again. */
-const kill: FaultKind = {
-  variants: nodeTargets,
-  start: (world, { nodes }) => onEach(nodes, (node) => world.kill(node)),
-  end: (world, { nodes }) => onEach(nodes, (node) => world.start(node)),
 };
 
 /** Machines that lose power: as a kill, and what was not synced is gone. */

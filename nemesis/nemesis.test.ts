@@ -251,7 +251,7 @@ t.test('targets', async (t) => {
   t.test('sizes', async (t) => {
     const size = (kind: string, variant: string): number => choose(kind, variant, 5, 3)!.nodes.length;
     t.same(
-      ['one', 'minority', 'majority', 'all', 'primaries'].map((variant) => size('kill', variant)),
+      ['one', 'minority', 'majority', 'all', 'primaries'].map((variant) => size('pause', variant)),
       [1, 2, 3, 5, 1],
     );
     t.same(

@@ -47,6 +47,13 @@ export interface Disturbance {
   readonly reorderPercent: number;
 }
 
+/** A leader that was cut off when it was elected; `cut` again, or heal, as with any other links. */
+export interface CutOff {
+  readonly leader: NodeId;
+  /** What was seen of the cut, a little later. */
+  readonly effect: Promise<Effect>;
+}
+
 export interface World {
   readonly nodes: readonly NodeId[];
   /** The nodes that now believe to be leader; asked of the nodes themselves, so it may be none or several. */
@@ -57,6 +64,11 @@ export interface World {
   disturb?(links: readonly Link[], disturbance: Disturbance): Promise<Effect>;
   /** Breaks the connections that now carry these links; they may be made again at once. Not in every world. */
   reset?(links: readonly Link[]): Promise<Effect>;
+  /**
+   * Waits for the next election and cuts the new leader off from all others before they hear of it: at a moment that
+   * no reaction from outside could meet. Undefined when nobody is elected in that time. Not in every world.
+   */
+  cutOffNextLeader?(withinMs: number): Promise<CutOff | undefined>;
   /** Starts a node that is down; resolves when it answers. */
   start(node: NodeId): Promise<Effect>;
   /** Ends the process at once, with no chance to clean up; resolves when it is gone. */

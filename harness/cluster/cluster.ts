@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClockFault, Disturbance, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import type { ClockFault, CutOff, Disturbance, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
 import { files } from '../../results/store/layout.ts';
 import { freePort, isFree } from './client-ports.ts';
 import { CutProver } from './cut-proof.ts';
 import { DisturbanceProver } from './disturbance-proof.ts';
+import { Elections } from './elections.ts';
 import { LinkTable } from './links.ts';
 import { LocalNode } from './local-node.ts';
 import { PeerProxy } from './peer-proxy.ts';
@@ -104,6 +105,8 @@ class LocalCluster implements Cluster {
   readonly random: (bound: number) => number;
   readonly #nodes: ReadonlyMap<NodeId, LocalNode>;
   readonly #proxies: readonly PeerProxy[];
+  readonly #links: LinkTable;
+  readonly #elections: Elections;
   readonly #cuts: CutProver;
   readonly #disturbances: DisturbanceProver;
   readonly #reaper: Reaper;
@@ -116,12 +119,15 @@ class LocalCluster implements Cluster {
     nodes: readonly LocalNode[],
     proxies: readonly PeerProxy[],
     links: LinkTable,
+    elections: Elections,
     reaper: Reaper,
   ) {
     this.nodes = nodes.map((node) => node.id);
     this.random = options.random;
     this.#nodes = new Map(nodes.map((node) => [node.id, node]));
     this.#proxies = proxies;
+    this.#links = links;
+    this.#elections = elections;
     const isUp = (id: NodeId): boolean => this.#node(id).state === 'up';
     this.#cuts = new CutProver(links, isUp);
     this.#disturbances = new DisturbanceProver(links, isUp);
@@ -137,6 +143,7 @@ class LocalCluster implements Cluster {
     const proxies = await Promise.all(ids.map((id) => PeerProxy.listen(id, links)));
     const urls = proxies.map((proxy) => `http://127.0.0.1:${proxy.port}`).join(',');
     const clusterId = randomUUID();
+    const elections = new Elections();
     const nodes: readonly LocalNode[] = proxies.map((proxy, at) => {
       const folder = join(options.folder, files.nodes, proxy.node);
       return new LocalNode({
@@ -157,10 +164,11 @@ class LocalCluster implements Cluster {
         ],
         diskFolder: options.journalDisks === true ? join(folder, 'disk') : undefined,
         onPeerPort: (port) => proxy.setTarget(port),
+        onElected: () => elections.tell(proxy.node),
         siblings: () => nodes.filter((other) => other.id !== proxy.node),
       });
     });
-    return new LocalCluster(options, nodes, proxies, links, reaper);
+    return new LocalCluster(options, nodes, proxies, links, elections, reaper);
   }
 
   /** @throws {ClusterError} the first node's reason */
@@ -181,6 +189,20 @@ class LocalCluster implements Cluster {
 
   cut(links: readonly Link[]): Promise<Effect> {
     return this.#cuts.cut(this.#known(links), mechanisms.partition);
+  }
+
+  async cutOffNextLeader(withinMs: number): Promise<CutOff | undefined> {
+    let around: readonly Link[] = [];
+    // Inside the callback, before anything else is read: the leader's first frames come by the proxies of this process.
+    const leader = await this.#elections.next(withinMs, (elected) => {
+      const others = this.nodes.filter((node) => node !== elected);
+      around = others.flatMap((other) => [
+        { from: elected, to: other },
+        { from: other, to: elected },
+      ]);
+      this.#links.cut(around);
+    });
+    return leader === undefined ? undefined : { leader, effect: this.cut(around) };
   }
 
   disturb(links: readonly Link[], disturbance: Disturbance): Promise<Effect> {

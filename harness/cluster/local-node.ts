@@ -21,6 +21,8 @@ export interface LocalNodeOptions {
   readonly diskFolder: string | undefined;
   /** Told where the node listens for peers, and undefined when it has ended. */
   readonly onPeerPort: (port: number | undefined) => void;
+  /** Called when this node says that it was elected, at once. */
+  readonly onElected: () => void;
   /** The other nodes, which a fault of this one must leave alone. */
   readonly siblings: () => readonly LocalNode[];
 }
@@ -60,6 +62,7 @@ export class LocalNode {
         this.#state = 'down';
         options.onPeerPort(undefined);
       },
+      onElected: options.onElected,
     });
   }
 

@@ -73,6 +73,17 @@ export function parseListening(line: string): Listening | undefined {
     : undefined;
 }
 
+/** @returns whether the line says that this node was elected */
+export function tellsElection(line: string, node: string): boolean {
+  if (!line.includes('"event":"leader"')) return false;
+  try {
+    const { event, leader } = JSON.parse(line) as { readonly [name: string]: unknown };
+    return event === 'leader' && String(leader) === node;
+  } catch {
+    return false;
+  }
+}
+
 /** @returns the last line for a person: its message when it is a log record, else the text itself */
 export function lastWords(lines: readonly string[]): string {
   const line = lines.at(-1);

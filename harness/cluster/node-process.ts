@@ -8,7 +8,7 @@ import { LineWriter } from '../../results/store/append.ts';
 import { files } from '../../results/store/layout.ts';
 import { ClockControl } from './clock-control.ts';
 import type { ProcessRecord } from './exits.ts';
-import { type Listening, lastWords, NodeLog, parseListening } from './node-log.ts';
+import { type Listening, lastWords, NodeLog, parseListening, tellsElection } from './node-log.ts';
 import type { Reaper } from './reaper.ts';
 import { withinMs } from './within.ts';
 
@@ -27,6 +27,8 @@ export interface NodeProcessOptions {
   readonly now: () => number;
   /** Called when the process has ended, before anything that waits for it goes on. */
   readonly onExit: () => void;
+  /** Called when the node says that it was elected, at once. */
+  readonly onElected: () => void;
 }
 
 /** What to run: everything after `node` on its command line, and variables for the process. */
@@ -110,6 +112,7 @@ export class NodeProcess {
     });
     let serves = false;
     this.#log.take(stdout, (line) => {
+      if (tellsElection(line, this.node)) this.#options.onElected();
       const ports = serves ? undefined : parseListening(line);
       if (ports === undefined) return;
       serves = true;

@@ -56,6 +56,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     network: drawNetwork(random),
     disk: drawDisk(random),
     snapshotEntries: pick(random, [30, 100, 300, 1000]),
+    segmentBytes: pick(random, [16, 64, 256]) * 1024,
   };
   const { workload, timeLimitMs, ratePerS, opTimeoutMs } = options;
   return {
@@ -73,7 +74,13 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     convergeMaxMs,
     network: drawn.network,
     disk: drawn.disk,
-    tuning: { tickMs: 50, electionTicks: 10, heartbeatTicks: 1, snapshotEntries: drawn.snapshotEntries },
+    tuning: {
+      tickMs: 50,
+      electionTicks: 10,
+      heartbeatTicks: 1,
+      snapshotEntries: drawn.snapshotEntries,
+      segmentBytes: drawn.segmentBytes,
+    },
   };
 }
 

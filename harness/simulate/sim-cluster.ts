@@ -1,4 +1,4 @@
-import type { ClockFault, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import type { ClockFault, CutOff, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
 import type { Exchange } from '../../system/client/index.ts';
 import type { NodeConfig, RunningNode } from '../../system/node/index.ts';
 import type { Ports } from '../../system/ports.ts';
@@ -20,7 +20,10 @@ const startMaxUs = 30_000_000;
 const proofUs = 250_000;
 
 /** What a node's configuration is beyond its id and its peers. */
-export type Tuning = Pick<NodeConfig, 'tickMs' | 'electionTicks' | 'heartbeatTicks' | 'snapshotEntries'>;
+export type Tuning = Pick<
+  NodeConfig,
+  'tickMs' | 'electionTicks' | 'heartbeatTicks' | 'snapshotEntries' | 'segmentBytes'
+>;
 
 export interface SimClusterOptions {
   readonly nodes: number;
@@ -59,6 +62,9 @@ export class SimCluster implements World {
   readonly #exchange: SimExchange;
   readonly #random: Random;
   #ended = false;
+  /** The highest term that anybody was seen to lead. */
+  #leaderTerm = 0;
+  #onElection: ((leader: NodeId) => void) | undefined;
 
   constructor(options: SimClusterOptions) {
     this.#options = options;
@@ -133,6 +139,32 @@ export class SimCluster implements World {
     // Pings every 100 ms: a cut link between two nodes that are up always has something to drop.
     const effect = passed > 0 ? 'ineffective' : dropped > 0 ? 'proven' : 'moot';
     return { effect, mechanism: 'simulated', proof: { dropped, passed } };
+  }
+
+  cutOffNextLeader(withinMs: number): Promise<CutOff | undefined> {
+    return new Promise((resolve) => {
+      const expired = this.#options.scheduler.schedule(withinMs * 1000, eventKind.harness, harnessProcess, () => {
+        this.#onElection = undefined;
+        resolve(undefined);
+      });
+      this.#onElection = (leader) => {
+        this.#onElection = undefined;
+        expired.cancel();
+        const others = this.nodes.filter((node) => node !== leader);
+        const around = others.flatMap((other) => [
+          { from: leader, to: other },
+          { from: other, to: leader },
+        ]);
+        resolve({ leader, effect: this.cut(around) });
+      };
+    });
+  }
+
+  /** Called after each event of a node that leads. */
+  leads(node: NodeId, term: number): void {
+    if (term <= this.#leaderTerm) return;
+    this.#leaderTerm = term;
+    this.#onElection?.(node);
   }
 
   async start(node: NodeId): Promise<Effect> {

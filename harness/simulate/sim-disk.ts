@@ -229,9 +229,6 @@ function parentOf(path: string): string {
 }
 
 class SimFileSystem implements FileSystem {
-  get disk(): SimDisk {
-    return this.#disk;
-  }
   readonly #disk: SimDisk;
   readonly #process: SimProcess;
   readonly #scheduler: Scheduler;

@@ -344,8 +344,14 @@ export class SimConnection implements Connection {
 
   #arriveLater(delayUs: number, bytes: Uint8Array): void {
     const detail = bytes.length ^ ((bytes[bytes.length - 1] ?? 0) << 24) ^ ((bytes[bytes.length - 2] ?? 0) << 16);
+    const from = this.other?.process.node;
     const arrive = () => {
       if (this.closed) return;
+      // What was under way when the link was cut is lost, too.
+      if (from !== undefined && this.#network.isCut(from, this.process.node)) {
+        this.#network.counters(from, this.process.node).dropped++;
+        return;
+      }
       if (this.#paused) this.#held.push(bytes);
       else this.#handlers?.data(bytes);
     };

@@ -84,7 +84,9 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     const machine = cluster.machine(owner.node);
     if (machine.running === undefined) return;
     try {
-      checks.look(machine, machine.running.inspect());
+      const now = machine.running.inspect();
+      if (now.raft.softState.role === 'leader') cluster.leads(owner.node, now.raft.hardState.term);
+      checks.look(machine, now);
     } catch (error) {
       if (!(error instanceof SafetyViolation)) throw error;
       violation = error;

@@ -17,6 +17,8 @@ export interface NodeConfig {
   readonly heartbeatTicks: number;
   /** Entries applied since the last snapshot after which the next is made. */
   readonly snapshotEntries: number;
+  /** Of one log segment; missing: the log's own. */
+  readonly segmentBytes?: number;
   /** For peers: mutual. */
   readonly peerTls?: TlsIdentity;
   readonly clientTls?: TlsIdentity;

@@ -55,7 +55,11 @@ export interface RunningNode {
 export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSinks): Promise<RunningNode> {
   const incarnation = ports.random.uint32();
   const incarnationText = incarnation.toString(16).padStart(8, '0');
-  const storage = await openStorage(ports.fileSystem, { clusterId: config.clusterId, nodeId: config.id });
+  const storage = await openStorage(ports.fileSystem, {
+    clusterId: config.clusterId,
+    nodeId: config.id,
+    ...(config.segmentBytes === undefined ? {} : { segmentBytes: config.segmentBytes }),
+  });
   for (const repair of storage.repairs) sinks.log('warn', 'storage-repaired', { ...repair });
   const replica = new Replica();
   const memory = new MemoryStorage();
