@@ -76,7 +76,13 @@ export class LogReplay {
       const header = readFrameHeader(bytes, at, sequence);
       if (header === undefined || header.number !== frames) break;
       // What lies before the oldest segment is gone, and its checksum with it.
-      if (header.previous !== checksum && (frames > 0 || before !== undefined)) break;
+      if (header.previous !== checksum && (frames > 0 || before !== undefined)) {
+        throw new CorruptStorageError(
+          file,
+          at,
+          'does not follow what comes before: a durable part of the log is missing',
+        );
+      }
       const payload = readPayload(bytes, at, header);
       if (payload === undefined) break;
       if ((frames === 0) !== (header.kind === FrameKind.Segment)) {

@@ -1,6 +1,7 @@
 import t from 'tap';
+import { PortError } from '../ports.ts';
 import { type Entry, EntryType, type HardState, type SnapshotMetadata } from '../raft/index.ts';
-import { type LogBatch, type OpenedStorage, openStorage } from './index.ts';
+import { CorruptStorageError, type LogBatch, type OpenedStorage, openStorage } from './index.ts';
 import { TestingDisk } from './testing-disk.ts';
 
 const SEGMENT_BYTES = 16 * 1024;
@@ -204,4 +205,303 @@ t.test('after a power cut at any step, what was acknowledged is there and nothin
     }
   }
   t.ok(repairs > 20, `torn tails were met and cut: ${repairs}`);
+});
+
+function entry(index: number, term: number, bytes = 20): Entry {
+  return { index, term, type: EntryType.Normal, data: new Uint8Array(bytes).fill(1 + ((index * 7 + term) % 255)) };
+}
+
+/** Puts entries from..to into a log, ten a batch. */
+async function fill(opened: OpenedStorage, from: number, to: number, term = 1, bytes = 20): Promise<void> {
+  for (let first = from; first <= to; first += 10) {
+    const entries: Entry[] = [];
+    for (let index = first; index <= Math.min(to, first + 9); index++) entries.push(entry(index, term, bytes));
+    const hardState = { term, vote: 1, commit: entries.at(-1)!.index };
+    await appended(opened, { entries, hardState, snapshot: undefined });
+  }
+}
+
+async function reopened(disk: TestingDisk): Promise<OpenedStorage> {
+  const opened = await openStorage(disk, OPTIONS);
+  await opened.snapshot?.close();
+  await opened.log.close();
+  return opened;
+}
+
+t.test('a flipped bit anywhere is noticed or does no harm', async (t) => {
+  const counts = { refused: 0, harmless: 0, fallback: 0 };
+  for (let seed = 1; seed <= 150; seed++) {
+    const random = seeded(seed);
+    const disk = new TestingDisk(random);
+    const opened = await openStorage(disk, OPTIONS);
+    const workload = new Workload(opened, EMPTY, random);
+    await workload.run(10);
+    await opened.log.close();
+    const { model } = workload;
+    const files = disk.paths();
+    const path = files[random(files.length)]!;
+    const bytes = disk.bytes(path);
+    let written = bytes.length;
+    while (written > 0 && bytes[written - 1] === 0) written--;
+    // Half of the flips hit what was written, the others the zeros after it.
+    const at = written > 0 && random(4) > 0 ? random(written) : random(bytes.length);
+    disk.tamper(path, (all) => {
+      all[at]! ^= 1 << random(8);
+    });
+    try {
+      const found = await reopened(disk);
+      const index = found.snapshot?.metadata.index ?? 0;
+      if (index < model.snapshotIndex) {
+        counts.fallback++;
+        t.match(found.repairs, [{ file: path }], 'an older snapshot stood in, and it was said');
+      } else counts.harmless++;
+      const wanted = model.entries.filter((one) => one.index > model.snapshotIndex).map(showEntry);
+      const entries = found.entries.filter((one) => one.index > model.snapshotIndex).map(showEntry);
+      if (!t.strictSame(entries, wanted, `seed ${seed}: ${path} at ${at}`)) return;
+      const { commit: _, ...votes } = model.hardState;
+      t.match(found.hardState, votes);
+    } catch (error) {
+      if (!(error instanceof CorruptStorageError)) throw error;
+      counts.refused++;
+    }
+  }
+  t.ok(counts.refused > 40 && counts.harmless > 10, JSON.stringify(counts));
+});
+
+t.test('a damaged last frame is refused, not cut off, even when its data are zeros', async (t) => {
+  for (const data of [new Uint8Array(3000), new Uint8Array(3000).fill(5)]) {
+    const disk = new TestingDisk(seeded(1));
+    const opened = await openStorage(disk, OPTIONS);
+    await fill(opened, 1, 20);
+    await appended(opened, {
+      entries: [{ index: 21, term: 1, type: EntryType.Normal, data }],
+      hardState: undefined,
+      snapshot: undefined,
+    });
+    await opened.log.close();
+    const path = disk.paths().find((name) => name.endsWith('.wal'))!;
+    const end = disk.bytes(path).findLastIndex((byte) => byte !== 0);
+    for (const at of [end - 10, end - 1500, end - 2900]) {
+      disk.tamper(path, (bytes) => {
+        bytes[at]! ^= 4;
+      });
+      await t.rejects(reopened(disk), { name: 'CorruptStorageError', file: path });
+      disk.tamper(path, (bytes) => {
+        bytes[at]! ^= 4;
+      });
+    }
+    // The same frame with a sector that never reached the disk is a torn write.
+    disk.tamper(path, (bytes) =>
+      bytes.fill(0, 512 * Math.floor((end - 1500) / 512), 512 * Math.floor((end - 900) / 512)),
+    );
+    const found = await reopened(disk);
+    t.equal(found.entries.at(-1)?.index, 20);
+    t.match(found.repairs, [{ file: path, message: /torn tail/ }]);
+    t.ok(disk.bytes(found.repairs[0]!.keptAside).length > 1000, 'it is kept aside');
+    t.equal((await reopened(disk)).repairs.length, 0, 'once');
+  }
+});
+
+t.test('a lost sector or segment that had been acknowledged is refused', async (t) => {
+  const disk = new TestingDisk(seeded(2));
+  const opened = await openStorage(disk, OPTIONS);
+  await fill(opened, 1, 900, 1, 40);
+  await opened.log.close();
+  const segments = disk.paths().filter((name) => name.endsWith('.wal'));
+  t.ok(segments.length > 2);
+  for (const path of segments) {
+    const before = disk.bytes(path).slice();
+    disk.tamper(path, (bytes) => bytes.fill(0, 2048, 2560));
+    await t.rejects(reopened(disk), { name: 'CorruptStorageError', file: path }, path);
+    disk.tamper(path, (bytes) => bytes.set(before));
+  }
+  const sealed = segments[0]!;
+  const whole = disk.bytes(sealed).slice();
+  // The last frame of a sealed segment vanishes without a trace: the next segment knows of it.
+  const frame =
+    32 * Math.floor(whole.findLastIndex((_, at) => at % 32 === 0 && whole[at] === 0x42 && whole[at + 1] === 0x53) / 32);
+  disk.tamper(sealed, (bytes) => bytes.fill(0, frame));
+  await t.rejects(reopened(disk), { message: /a durable part of the log is missing/ });
+  disk.tamper(sealed, (bytes) => bytes.set(whole));
+  await disk.remove(segments[1]!);
+  await t.rejects(reopened(disk), { file: segments[1], message: /missing/ });
+});
+
+t.test("another node's or cluster's log is refused", async (t) => {
+  const disk = new TestingDisk(seeded(3));
+  await fill(await openStorage(disk, OPTIONS), 1, 3);
+  await t.rejects(openStorage(disk, { ...OPTIONS, nodeId: 2 }), { message: /belongs to node 1 of cluster test/ });
+  await t.rejects(openStorage(disk, { ...OPTIONS, clusterId: 'other' }), { message: /--cluster-id/ });
+});
+
+t.test('a failed sync is final: everybody is told, and nothing is written again', async (t) => {
+  const disk = new TestingDisk(seeded(4));
+  const opened = await openStorage(disk, OPTIONS);
+  await fill(opened, 1, 5);
+  let syncs = 0;
+  disk.fault = (operation, path) =>
+    operation === 'sync' && path.endsWith('1.wal') && syncs++ === 0 ? new PortError('EIO', 'sync') : undefined;
+  const told: string[] = [];
+  const tell = (name: string) => (error: PortError | undefined) => told.push(`${name} ${error?.code}`);
+  for (let at = 0; at < 4; at++) {
+    opened.log.append({ entries: [entry(6 + at, 1)], hardState: undefined, snapshot: undefined }, tell(`${at}`));
+  }
+  while (opened.log.state === 'ready') await new Promise(setImmediate);
+  t.equal(opened.log.state, 'failed');
+  for (let left = 50; left > 0; left--) await new Promise(setImmediate);
+  t.ok(syncs <= 2, 'at most the other write that was in flight was synced');
+  t.equal(told.length, 4);
+  t.ok(told.filter((text) => text.endsWith('EIO')).length >= 3, told.join(', '));
+  const late = await new Promise((resolve) => opened.log.append({ ...NOTHING }, resolve));
+  t.match(late, { code: 'EIO' });
+  opened.log.retry();
+  t.equal(opened.log.state, 'failed');
+});
+
+const NOTHING: LogBatch = { entries: [], hardState: undefined, snapshot: undefined };
+
+t.test('a full disk keeps batches waiting, in order, and recovers when there is room', async (t) => {
+  for (const where of ['next.tmp', '.wal']) {
+    const disk = new TestingDisk(seeded(5));
+    const opened = await openStorage(disk, OPTIONS);
+    await fill(opened, 1, 10);
+    let full = true;
+    disk.fault = (operation, path) =>
+      full && operation === 'write' && path.endsWith(where) ? new PortError('ENOSPC', 'full') : undefined;
+    const told: number[] = [];
+    for (let index = 11; index <= 14; index++) {
+      // Too large for what is left of the segment, and of the one that was made ahead.
+      const batch = { entries: [entry(index, 1, 30_000)], hardState: undefined, snapshot: undefined };
+      opened.log.append(batch, (error) => told.push(error === undefined ? index : -1));
+    }
+    while (opened.log.state === 'ready') await new Promise(setImmediate);
+    t.equal(opened.log.state, 'no-space');
+    for (let tries = 0; tries < 3; tries++) {
+      opened.log.retry();
+      for (let left = 50; left > 0; left--) await new Promise(setImmediate);
+      t.equal(opened.log.state, 'no-space', 'still');
+    }
+    t.strictSame(told, []);
+    full = false;
+    opened.log.retry();
+    await appended(opened, { ...NOTHING, hardState: { term: 2, vote: 2, commit: 14 } });
+    t.equal(opened.log.state, 'ready');
+    t.strictSame(told, [11, 12, 13, 14]);
+    await opened.log.close();
+    const found = await reopened(disk);
+    t.equal(found.entries.length, 14);
+    t.strictSame(found.hardState, { term: 2, vote: 2, commit: 14 });
+  }
+});
+
+t.test('old segments and snapshots go, but never one in use, and a restart finds the rest', async (t) => {
+  const disk = new TestingDisk(seeded(6));
+  const opened = await openStorage(disk, OPTIONS);
+  const paths = (suffix: string) => disk.paths().filter((name) => name.endsWith(suffix));
+  for (let round = 1; round <= 4; round++) {
+    await fill(opened, 1 + 500 * (round - 1), 500 * round);
+    await writeSnapshot(opened, metadata(500 * round, 1));
+    await marked(opened, metadata(500 * round, 1));
+  }
+  const before = paths('.wal').length;
+  const reader = await opened.snapshots.open({ index: 500, term: 1 });
+  const release = opened.snapshots.hold(1000, 1);
+  await opened.snapshots.purge(1);
+  t.strictSame(
+    opened.snapshots.list().map(({ index }) => index),
+    [500, 1000, 2000],
+  );
+  t.equal((await reader!.next())?.length, 700, 'it can still be read');
+  await reader!.close();
+  release();
+  release();
+  await opened.snapshots.purge(1);
+  t.equal(paths('.snapshot').length, 1);
+  t.equal(await opened.snapshots.open({ index: 500, term: 1 }), undefined);
+  await opened.log.purge(1900);
+  t.ok(paths('.wal').length < before);
+  await fill(opened, 2001, 2010);
+  await t.rejects(opened.log.purge(2005), { name: 'InvariantViolation' });
+  await opened.log.close();
+  const found = await reopened(disk);
+  t.equal(found.snapshot?.metadata.index, 2000);
+  t.strictSame(
+    found.entries.map(({ index }) => index),
+    [2001, 2002, 2003, 2004, 2005, 2006, 2007, 2008, 2009, 2010],
+  );
+  t.strictSame(found.hardState, { term: 1, vote: 1, commit: 2010 });
+});
+
+t.test('a snapshot file counts only once the log speaks of it; a damaged one is replaced by an older', async (t) => {
+  const disk = new TestingDisk(seeded(7));
+  const opened = await openStorage(disk, OPTIONS);
+  await fill(opened, 1, 60);
+  for (const index of [20, 40]) {
+    await writeSnapshot(opened, metadata(index, 1));
+    await marked(opened, metadata(index, 1));
+  }
+  await writeSnapshot(opened, metadata(60, 1));
+  const begun = await opened.snapshots.create(metadata(61, 1));
+  await begun.write(new Uint8Array(10));
+  const dropped = await opened.snapshots.create(metadata(62, 1));
+  await dropped.abort();
+  await opened.log.close();
+  const found = await reopened(disk);
+  t.equal(found.snapshot?.metadata.index, 40);
+  t.equal(found.entries[0]?.index, 41);
+  const snapshots = disk.paths().filter((name) => name.startsWith('snapshots/'));
+  t.equal(snapshots.length, 2, 'leftovers are removed');
+  disk.tamper(snapshots[1]!, (bytes) => {
+    bytes[900]! ^= 1;
+  });
+  const older = await reopened(disk);
+  t.equal(older.snapshot?.metadata.index, 20);
+  t.equal(older.entries.length, 40);
+  t.match(older.repairs, [{ file: snapshots[1], message: /wrong checksum/ }]);
+});
+
+t.test('entries cut off below a snapshot do not come back (etcd#22442)', async (t) => {
+  const disk = new TestingDisk(seeded(8));
+  const opened = await openStorage(disk, OPTIONS);
+  await fill(opened, 1, 10);
+  // A new leader cut the log at 5; its entries up to 7 became a snapshot; 8 to 10 of the old term are dead.
+  await appended(opened, {
+    entries: [entry(5, 2), entry(6, 2), entry(7, 2)],
+    hardState: { term: 2, vote: 0, commit: 7 },
+    snapshot: undefined,
+  });
+  await writeSnapshot(opened, metadata(7, 2));
+  await marked(opened, metadata(7, 2));
+  await opened.log.close();
+  const found = await reopened(disk);
+  t.strictSame(found.entries, []);
+  t.equal(found.snapshot?.metadata.index, 7);
+});
+
+t.test('a segment that was begun but never written to belongs to the log', async (t) => {
+  const disk = new TestingDisk(seeded(9));
+  const opened = await openStorage(disk, OPTIONS);
+  await fill(opened, 1, 400);
+  await writeSnapshot(opened, metadata(400, 1));
+  await marked(opened, metadata(400, 1));
+  await opened.log.close();
+  const last = disk.paths().findLast((name) => name.endsWith('.wal'))!;
+  const next = `wal/${(Number.parseInt(last.slice(4, 20), 16) + 1).toString(16).padStart(16, '0')}.wal`;
+  const file = await disk.open(next, 'create');
+  await file.write(0, [new Uint8Array(SEGMENT_BYTES)]);
+  await file.datasync();
+  await disk.syncDirectory('wal');
+  const again = await openStorage(disk, OPTIONS);
+  await again.log.purge(400);
+  t.ok(disk.paths().includes(last), 'what it says is nowhere else yet');
+  await fill(again, 401, 402, 2);
+  await again.log.purge(400);
+  t.notOk(disk.paths().includes(last));
+  await again.log.close();
+  const found = await reopened(disk);
+  t.strictSame(
+    found.entries.map(({ index }) => index),
+    [401, 402],
+  );
+  t.strictSame(found.hardState, { term: 2, vote: 1, commit: 402 });
 });
