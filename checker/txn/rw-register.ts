@@ -61,8 +61,8 @@ export class RwRegister implements Analysis {
   readonly #initial: Int32Array;
   /** By key: its entries. Made when a reason is asked for. */
   #byKey: number[][] | undefined;
-  /** Orders that would make a key's versions cyclic, as `source key`: not used. */
-  readonly #dropped = new Set<string>();
+  /** By source: the keys whose versions it would make cyclic; it is not used there. */
+  readonly #dropped = new Map<Source, Set<number>>();
 
   constructor(table: Transactions, findings: Findings, graph: GraphBuilder, options: RegisterOptions) {
     this.#table = table;
@@ -245,16 +245,18 @@ export class RwRegister implements Analysis {
         order = wider;
         continue;
       }
+      const dropped = new Set<number>();
+      this.#dropped.set(source, dropped);
       const search = new Search(wider);
       for (const part of cyclic) {
         const k = this.#table.versionKey.data[part[0]!]!;
-        this.#dropped.add(`${source} ${k}`);
+        dropped.add(k);
         this.#cyclic(k, part, search);
       }
       const length = from.length;
       from.length = to.length = before;
       for (let e = before; e < length; e++) {
-        if (this.#dropped.has(`${source} ${this.#table.versionKey.data[from.data[e]!]}`)) continue;
+        if (dropped.has(this.#table.versionKey.data[from.data[e]!]!)) continue;
         const [a, b] = [from.data[e]!, to.data[e]!];
         from.push(a);
         to.push(b);
@@ -506,7 +508,7 @@ export class RwRegister implements Analysis {
     all: boolean,
   ): { readonly source: Source; readonly because: string; readonly ops: readonly number[] } | undefined {
     const table = this.#table;
-    const isUsed = (source: Source): boolean => all || !this.#dropped.has(`${source} ${k}`);
+    const isUsed = (source: Source): boolean => all || !this.#dropped.get(source)?.has(k);
     const [x, y] = [show(table.versionValue(a)), show(table.versionValue(b))];
     if (a === this.#initial[k] && this.#writers.of[a] === NONE) {
       return { source: 'initial', because: `${x} is the initial value`, ops: [] };
