@@ -335,6 +335,18 @@ t.test('the log', async (t) => {
     t.throws(() => log().slice(4, 10, NO_LIMIT));
   });
 
+  t.test(
+    'leaves no gap when a small unstable entry would fit where a large stable one did not (etcd#10063)',
+    async (t) => {
+      const storage = new MemoryStorage();
+      storage.append([...entriesFrom(1, [1], '1'), ...entriesFrom(2, [1], '1'.repeat(100))]);
+      const one = new RaftLog(storage, NO_LIMIT);
+      one.append(entriesFrom(3, [1], '1'));
+      t.match(one.slice(1, 4, 50), [{ index: 1 }]);
+      t.equal(one.slice(1, 4, 50).length, 1);
+    },
+  );
+
   t.test('says where two logs may agree', async (t) => {
     for (const [index, term, at, ofTerm] of [
       [8, 3, 8, 3],

@@ -610,6 +610,15 @@ t.test('flow control', async (t) => {
     t.same(group.at(3).payloads(), ['a']);
   });
 
+  t.test('an acknowledgement of nothing new still ends probing (etcd#10308)', async (t) => {
+    const member = loneLeader(3);
+    member.raw.reportUnreachable(2);
+    const two = member.raft.tracker.member(2)!;
+    t.match(two, { state: 'probe', match: 2 });
+    from(member, 2, MessageType.AppResp, { index: 2 });
+    t.equal(two.state, 'replicate');
+  });
+
   t.test('messages are bounded in size, and one entry is always sent', async (t) => {
     const group = new Group(3, { maxSizePerMsgBytes: 50 });
     group.elect(1);
