@@ -9,9 +9,8 @@ import type { NodeConfig } from './config.ts';
 import { bootstrapEntries, type LogSink, Node } from './node.ts';
 import { Replica } from './replica.ts';
 
-export type { AuditSink } from './audit.ts';
 export { addressOf, defaultTiming, type NodeConfig } from './config.ts';
-export type { LogLevel, LogSink } from './node.ts';
+export type { LogSink } from './node.ts';
 
 export interface NodeSinks {
   /** Missing: no audit is kept. */

@@ -36,7 +36,7 @@ import { type ReadOutcome, Reads } from './reads.ts';
 import type { AppliedEntry, Replica } from './replica.ts';
 import { Snapshotter } from './snapshotter.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 /** Where the node tells its operator what happens; facts are JSON. */
 export type LogSink = (level: LogLevel, event: string, facts: Readonly<Record<string, unknown>>) => void;
 

@@ -17,7 +17,7 @@ export const frameKind = {
 } as const;
 
 /** The largest frame that is accepted, all included: a message of the greatest size with room to spare. */
-export const frameBytesMax = 64 * 1024 * 1024;
+const frameBytesMax = 64 * 1024 * 1024;
 
 /** Length, kind and checksum around a payload. */
 export const frameOverheadBytes = 9;

@@ -5,7 +5,7 @@ import { encodeMessage } from './message-codec.ts';
 
 /** Bytes that may wait for a slow or silent peer; messages beyond are dropped, which raft makes good. */
 const queueBytesMax = 32 * 1024 * 1024;
-export const pingIntervalMs = 100;
+const pingIntervalMs = 100;
 const reconnectMsMin = 50;
 const reconnectMsMax = 1000;
 /** A connection that takes nothing for this long is given up. */
