@@ -62,7 +62,10 @@ export function Verdict({ page }: { page: PageData }): VNode {
                     )}
                     {section.counts.length > 0 && (
                       <div class="quiet small">
-                        {section.counts.map(([name, count]) => `${name} ${count.toLocaleString('en')}`).join(' · ')}
+                        {section.counts
+                          .filter(([, count]) => count !== 0)
+                          .map(([name, count]) => `${name} ${count.toLocaleString('en')}`)
+                          .join(' · ')}
                       </div>
                     )}
                   </div>

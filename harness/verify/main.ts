@@ -1,0 +1,12 @@
+import { verifyReport } from './report.ts';
+
+/** What `npm run verify -- NAME` can show: longer than a test, and looked at by a person. */
+const verifications: { readonly [name: string]: () => Promise<boolean> } = { report: verifyReport };
+
+const name = process.argv[2] ?? '';
+const verification = verifications[name];
+if (verification === undefined) {
+  process.stderr.write(`verify: say what: ${Object.keys(verifications).join(', ')}\n`);
+  process.exit(254);
+}
+process.exit((await verification()) ? 0 : 1);
