@@ -1,9 +1,15 @@
 import { checkerBench } from './checker.ts';
+import { txnBench } from './txn.ts';
 
 /** The benchmarks, by the name that `npm run bench -- NAME` takes; each gives the lines of its table. */
 const benches: { readonly [name: string]: () => Iterable<string> | AsyncIterable<string> } = {
-  checker: checkerBench,
+  checker: allCheckers,
 };
+
+async function* allCheckers(): AsyncGenerator<string> {
+  yield* checkerBench();
+  yield* txnBench();
+}
 
 const names = process.argv.slice(2);
 const unknown = names.find((name) => benches[name] === undefined);

@@ -7,7 +7,7 @@ const STALE_COMMITS = 50;
 /** Lines that `JSON.parse` is timed on; all of a long history would not fit beside it. */
 const PARSED_LINES_MAX = 100_000;
 
-export interface TxnRow {
+interface TxnRow {
   readonly history: string;
   readonly transactions: number;
   readonly ms: number;
@@ -28,38 +28,40 @@ const HISTORIES: readonly (readonly [name: string, history: Partial<TxnHistoryOp
   ['stale snapshots, first committer wins', { staleMax: STALE_COMMITS, firstCommitterWins: true }],
 ];
 
-/** Times the transaction checkers on seeded histories of a size, each verdict for strict serializability. */
-export function benchTxn(transactions: number): TxnRow[] {
-  return (['list-append', 'rw-register'] as const).flatMap((model) => {
-    const options: TxnOptions = {
-      model,
-      ...(model === 'rw-register' ? { linearizableKeys: true, wfrKeys: true } : {}),
-    };
-    let normal = 0;
-    return HISTORIES.map(([name, shape]): TxnRow => {
-      const history = txnHistory({ model, transactions, staleMax: 0, firstCommitterWins: false, ...SHAPE, ...shape });
-      const parse = parseMs(history);
-      let ms = Number.POSITIVE_INFINITY;
-      let found = '';
-      for (let run = 0; run < RUNS; run++) {
-        const start = performance.now();
-        const { details } = checkTxn(history, options);
-        ms = Math.min(ms, performance.now() - start);
-        found = details.anomalyTypes.join(' ');
+const SIZES = [100_000, 1_000_000];
+
+/** The table of the transaction checkers, a line a history: seeded, each judged for strict serializability. */
+export function* txnBench(): Generator<string> {
+  yield 'transactions | history | ms | JSON.parse = 1 | not stale = 1 | MB | found';
+  for (const size of SIZES) {
+    for (const model of ['list-append', 'rw-register'] as const) {
+      for (const row of rows(model, size)) {
+        const { history, transactions, ms, parses, ratio, megabytes, found } = row;
+        const figures = [ms.toFixed(0), parses.toFixed(2), ratio.toFixed(2), megabytes.toFixed(0)];
+        yield [transactions, history, ...figures, found || 'nothing'].join(' | ');
       }
-      if (normal === 0) normal = ms;
-      const megabytes = process.memoryUsage().rss / 1e6;
-      return {
-        history: `${model}, ${name}`,
-        transactions,
-        ms,
-        parses: ms / parse,
-        ratio: ms / normal,
-        megabytes,
-        found,
-      };
-    });
-  });
+    }
+  }
+}
+
+function* rows(model: 'list-append' | 'rw-register', transactions: number): Generator<TxnRow> {
+  const options: TxnOptions = { model, ...(model === 'rw-register' ? { linearizableKeys: true, wfrKeys: true } : {}) };
+  let normal = 0;
+  for (const [name, shape] of HISTORIES) {
+    const history = txnHistory({ model, transactions, staleMax: 0, firstCommitterWins: false, ...SHAPE, ...shape });
+    const parse = parseMs(history);
+    let ms = Number.POSITIVE_INFINITY;
+    let found = '';
+    for (let run = 0; run < RUNS; run++) {
+      const start = performance.now();
+      const { details } = checkTxn(history, options);
+      ms = Math.min(ms, performance.now() - start);
+      found = details.anomalyTypes.join(' ');
+    }
+    if (normal === 0) normal = ms;
+    const megabytes = process.memoryUsage().rss / 1e6;
+    yield { history: `${model}, ${name}`, transactions, ms, parses: ms / parse, ratio: ms / normal, megabytes, found };
+  }
 }
 
 function parseMs(history: readonly Op[]): number {
