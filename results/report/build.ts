@@ -44,11 +44,6 @@ export function writeReport(folder: string): string {
   return path;
 }
 
-/** One HTML file that opens from disk with no network. */
-export function buildReport(model: ReportModel): string {
-  return htmlOf(pageOf(model));
-}
-
 function pictures({ page }: Page): { name: string; text: string }[] {
   return page.stories
     .flatMap((story, i) =>

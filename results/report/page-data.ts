@@ -30,7 +30,7 @@ export interface PageData {
   readonly unitNs: number;
 }
 
-export interface SectionSummary {
+interface SectionSummary {
   readonly name: string;
   readonly valid: Results['valid'];
   readonly summary: string;
@@ -76,7 +76,7 @@ export interface Rates {
   readonly max: readonly (number | null)[];
 }
 
-export const columnNames = [
+const columnNames = [
   'start',
   'duration',
   'outcome',

@@ -193,7 +193,7 @@ function evidenceBlocks(anomaly: Anomaly, used: ReadonlySet<string>): Block[] {
         type: 'table',
         title: words(name),
         columns,
-        rows: records.slice(0, operationsMax).map((record) => columns.map((column) => show(record[column], 200))),
+        rows: records.slice(0, operationsMax).map((record) => columns.map((column) => factOf(record[column] ?? null))),
       });
     } else if (
       Array.isArray(value) &&
@@ -215,9 +215,10 @@ function evidenceBlocks(anomaly: Anomaly, used: ReadonlySet<string>): Block[] {
 }
 
 function factOf(value: Value): string {
-  if (Array.isArray(value))
-    return value.length === 0 ? 'none' : shorten(value.map((item: Value) => show(item, 200)).join(', '), 2000);
-  return value === null ? 'none' : show(value, 2000);
+  if (value === null) return 'none';
+  if (typeof value === 'string') return shorten(value, 2000);
+  if (!Array.isArray(value)) return show(value, 2000);
+  return value.length === 0 ? 'none' : shorten(value.map(factOf).join(', '), 2000);
 }
 
 /** What the cluster was doing then: faults, and the nodes' logs, of which those nearest to `focus` come first. */
@@ -273,7 +274,18 @@ function contextBlocks(
   return blocks;
 }
 
+/** Names in evidence that say too little by themselves. */
+const named: { readonly [name: string]: string } = {
+  op: 'Operation id',
+  f: 'Function',
+  at: 'Where it stands in the log',
+  lackedBy: 'Nodes that lack it',
+  variants: 'What stands there',
+};
+
 function words(name: string): string {
+  const known = named[name];
+  if (known !== undefined) return known;
   const spaced = name
     .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
     .replaceAll(/[-_]/g, ' ')

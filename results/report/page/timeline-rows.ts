@@ -44,7 +44,7 @@ function matches(columns: Columns, i: number, wanted: string): boolean {
 }
 
 /** A string key is shown without its quotes. */
-export function plain(json: string): string {
+function plain(json: string): string {
   if (!json.startsWith('"')) return json;
   try {
     return String(JSON.parse(json));

@@ -172,7 +172,7 @@ function bandsOf(
 }
 
 /** The facts of an operation on one line. */
-export function tooltip(operation: Operation): string {
+function tooltip(operation: Operation): string {
   const { process, key, outcome, error, node, start, end, invoke, complete } = operation;
   const parts = [
     describe(operation),
