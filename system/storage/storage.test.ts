@@ -130,7 +130,7 @@ class Workload {
   async run(rounds: number): Promise<void> {
     for (let round = 0; round < rounds; round++) {
       const waits: Promise<void>[] = [];
-      for (let count = 1 + this.random(3); count > 0; count--)
+      for (let count = 1 + this.random(6); count > 0; count--)
         waits.push(this.append(randomBatch(this.random, this.model)));
       await Promise.all(waits);
       if (this.random(6) === 0) await this.snapshot();
@@ -323,6 +323,10 @@ t.test('a lost sector or segment that had been acknowledged is refused', async (
   disk.tamper(sealed, (bytes) => bytes.fill(0, frame));
   await t.rejects(reopened(disk), { message: /a durable part of the log is missing/ });
   disk.tamper(sealed, (bytes) => bytes.set(whole));
+  const end = whole.findLastIndex((byte) => byte !== 0);
+  disk.tamper(sealed, (bytes) => bytes.fill(0, 512 * Math.floor(end / 512)));
+  await t.rejects(reopened(disk), { file: sealed, message: /the log went on after it/ });
+  disk.tamper(sealed, (bytes) => bytes.set(whole));
   await disk.remove(segments[1]!);
   await t.rejects(reopened(disk), { file: segments[1], message: /missing/ });
 });
@@ -430,6 +434,8 @@ t.test('old segments and snapshots go, but never one in use, and a restart finds
     [2001, 2002, 2003, 2004, 2005, 2006, 2007, 2008, 2009, 2010],
   );
   t.strictSame(found.hardState, { term: 1, vote: 1, commit: 2010 });
+  for (const path of paths('.snapshot')) await disk.remove(path);
+  await t.rejects(reopened(disk), { message: /no readable snapshot reaches that far/ });
 });
 
 t.test('a snapshot file counts only once the log speaks of it; a damaged one is replaced by an older', async (t) => {
