@@ -240,24 +240,25 @@ class LinearCheck {
   #conflicting(own: Int32Array, register: RegisterCalls, conflict: ZoneConflict): Call[] {
     const picked = new Set(conflict.calls.filter((i) => i >= 0));
     const { kind, first, second, complete, length } = register;
-    const writer = new Map<Ref, number>();
-    const observer = new Map<Ref, number>();
-    for (let i = 0; i < length; i++) {
-      if (kind[i] === WRITE) writer.set(first[i]!, i);
-      else if (kind[i] === CAS) writer.set(second[i]!, i);
-      if (kind[i] !== READ && kind[i] !== CAS) continue;
-      const known = observer.get(first[i]!);
-      if (known === undefined || complete[known] === OPEN) observer.set(first[i]!, i);
-    }
-    for (const i of picked) {
-      if (kind[i] === READ || kind[i] === CAS) {
-        const source = writer.get(first[i]!);
-        if (source !== undefined) picked.add(source);
+    const written = (i: number): Ref => (kind[i] === CAS ? second[i]! : first[i]!);
+    for (let size = -1; size !== picked.size; ) {
+      size = picked.size;
+      const sources = new Set<Ref>();
+      const proofs = new Set<Ref>();
+      for (const i of picked) {
+        if (kind[i] === READ || kind[i] === CAS) sources.add(first[i]!);
+        if (kind[i] !== READ && complete[i] === OPEN) proofs.add(written(i));
       }
-      if (kind[i] !== READ && complete[i] === OPEN) {
-        const proof = observer.get(kind[i] === CAS ? second[i]! : first[i]!);
-        if (proof !== undefined) picked.add(proof);
+      // One that completed proves it best; else one of unknown outcome that is proven itself.
+      const proof = new Map<Ref, number>();
+      for (let i = 0; i < length; i++) {
+        if ((kind[i] === WRITE || kind[i] === CAS) && sources.has(written(i))) picked.add(i);
+        if ((kind[i] !== READ && kind[i] !== CAS) || !proofs.has(first[i]!) || !this.#zones.happened(register, i))
+          continue;
+        const known = proof.get(first[i]!);
+        if (known === undefined || complete[known] === OPEN) proof.set(first[i]!, i);
       }
+      for (const i of proof.values()) picked.add(i);
     }
     return this.#callsOf([...picked].sort((a, b) => a - b).map((i) => own[i]!));
   }

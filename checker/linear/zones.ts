@@ -135,6 +135,8 @@ export class Zones {
   // By call.
   #cluster = new Int32Array(0);
   #clusters = 0;
+  /** The linearization of the last key, when it holds failed cas. */
+  #placed: number[] | undefined;
 
   /** `undefined` when the values do not allow this path; else whether there is a conflict. */
   check(calls: RegisterCalls): { readonly conflict: ZoneConflict | undefined } | undefined {
@@ -162,14 +164,19 @@ export class Zones {
     f[0] = NONE;
     writers[0] = 1;
     let swaps = false;
+    let mismatches = false;
     for (let i = 0; i < length; i++) {
       const k = kind[i]!;
       if (k === NOTHING) {
         cluster[i] = NONE;
         continue;
       }
-      // A failed cas sees what zones do not.
-      if (k === MISMATCH) return undefined;
+      // A failed cas sees what zones do not; it is placed afterwards.
+      if (k === MISMATCH) {
+        mismatches = true;
+        cluster[i] = NONE;
+        continue;
+      }
       let id: number;
       if (k === CAS) {
         swaps = true;
@@ -208,7 +215,10 @@ export class Zones {
         }
       }
     }
-    return { conflict: swaps ? this.#scanChains(calls) : this.#scan(calls) };
+    const conflict = swaps ? this.#scanChains(calls) : this.#scan(calls);
+    this.#placed = conflict === undefined && mismatches ? this.#placeMismatches(calls) : undefined;
+    // No conflict without the failed cas, but they do not fit this linearization: another may have room for them.
+    return mismatches && conflict === undefined && this.#placed === undefined ? undefined : { conflict };
   }
 
   /**
@@ -216,13 +226,69 @@ export class Zones {
    * that something observed.
    */
   order(calls: RegisterCalls): number[] {
+    return this.#placed ?? this.#orderOfZones(calls);
+  }
+
+  /**
+   * Puts each failed cas where the register does not hold what it expected, and which its interval allows, into the
+   * linearization that the zones give; the first such place. Undefined when one has none.
+   */
+  #placeMismatches(calls: RegisterCalls): number[] | undefined {
+    const { length, kind, first, invoke, complete } = calls;
+    const order = this.#orderOfZones(calls);
+    const count = order.length;
+    /** The value before the call at each place of the order, and the next place with another. */
+    const value = new Int32Array(count + 1);
+    const change = new Int32Array(count + 1);
+    for (let at = 1; at <= count; at++) value[at] = this.#cluster[order[at - 1]!]!;
+    change[count] = count + 1;
+    for (let at = count - 1; at >= 0; at--) change[at] = value[at] === value[at + 1] ? change[at + 1]! : at + 1;
+    const places = new Int32Array(length).fill(OPEN);
+    for (const [at, call] of order.entries()) places[call] = at;
+    /** The first place of any call from this one on. */
+    const firstFrom = new Int32Array(length + 1).fill(count);
+    for (let i = length - 1; i >= 0; i--) firstFrom[i] = Math.min(firstFrom[i + 1]!, places[i]!);
+    const byEnd = Int32Array.from(calls.kind.keys()).filter((i) => kind[i] !== NOTHING && complete[i] !== OPEN);
+    byEnd.sort((a, b) => complete[a]! - complete[b]!);
+    const before: number[][] = [];
+    let ended = 0;
+    let low = 0;
+    for (let i = 0; i < length; i++) {
+      if (kind[i] !== MISMATCH) continue;
+      for (; ended < byEnd.length && complete[byEnd[ended]!]! < invoke[i]!; ended++) {
+        const other = byEnd[ended]!;
+        low = Math.max(low, kind[other] === MISMATCH ? places[other]! : places[other]! + 1);
+      }
+      let next = i + 1;
+      for (let high = length; next < high; ) {
+        const middle = (next + high) >>> 1;
+        if (invoke[middle]! > complete[i]!) high = middle;
+        else next = middle + 1;
+      }
+      const expected = this.#numbers.of(first[i]!);
+      const place = value[low] === expected ? change[low]! : low;
+      if (place > firstFrom[next]!) return undefined;
+      places[i] = place;
+      const there = before[place];
+      if (there === undefined) before[place] = [i];
+      else there.push(i);
+    }
+    const whole: number[] = [];
+    for (let at = 0; at <= count; at++) {
+      for (const i of before[at] ?? []) whole.push(i);
+      if (at < count) whole.push(order[at]!);
+    }
+    return whole;
+  }
+
+  #orderOfZones(calls: RegisterCalls): number[] {
     const { length, invoke, complete, kind } = calls;
     const swaps = kind.includes(CAS);
     const start = new Map<number, number>();
     const blocks = new Map<number, number[]>();
     for (let i = 0; i < length; i++) {
       const id = this.#cluster[i]!;
-      if (id === NONE || !this.#takesPart(calls, i)) continue;
+      if (id === NONE || !this.happened(calls, i)) continue;
       const alone = this.#observed[id] === 0 && !(swaps && this.#isLinked(id));
       // Calls whose value nobody observed are zones of their own.
       const name = alone ? -1 - i : swaps ? this.#chain[id]! : id;
@@ -259,7 +325,8 @@ export class Zones {
       );
   }
 
-  #takesPart(calls: RegisterCalls, i: number): boolean {
+  /** Whether a call of the key that was checked last surely happened: it completed, or its value was observed. */
+  happened(calls: RegisterCalls, i: number): boolean {
     return calls.complete[i] !== OPEN || this.#observed[this.#cluster[i]!] === 1;
   }
 

@@ -68,7 +68,7 @@ export function historyLines(shape: HistoryShape): string[] {
       call.refused = true;
       return;
     }
-    old[call.key] = now;
+    if (invoked > shape.operations / 2) old[call.key] ??= now;
     state[call.key] = Array.isArray(call.argument) ? call.argument[1] : (call.argument as number);
   };
   while (invoked < shape.operations || open > 0) {
