@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseHistory } from '../../checker/history/parse.ts';
 import { checkLinear, type LinearOptions } from '../../checker/linear/check.ts';
 import { type HistoryShape, historyLines } from './checker-histories.ts';
-import { benchTxn } from './txn.ts';
+import { txnBench } from './txn.ts';
 
 const base: HistoryShape = {
   seed: 7,
@@ -47,7 +47,8 @@ export function* checkerBench(): Generator<string> {
   yield '|---|---|---|---|---|---|---|---|';
   for (const one of cases) yield row(one);
   yield* etcdLogs();
-  yield* transactions();
+  yield '';
+  yield* txnBench();
 }
 
 function row({ name, shape, target }: Case): string {
@@ -106,14 +107,4 @@ function* etcdLogs(): Generator<string> {
   times.sort((a, b) => a - b);
   const median = times[times.length >> 1] ?? 0;
   yield `etcd logs: ${times.length}, check warm: median ${median.toFixed(3)} ms, worst ${(times.at(-1) ?? 0).toFixed(3)} ms`;
-}
-
-/** The transaction checkers, on 100,000 transactions. */
-function* transactions(): Generator<string> {
-  yield '';
-  yield '| transactions | check ms | of the same without stale snapshots | memory MB | found |';
-  yield '|---|---|---|---|---|';
-  for (const { history, transactions: count, ms, ratio, megabytes, found } of benchTxn(100_000)) {
-    yield `| ${count} ${history} | ${ms.toFixed(0)} | ${ratio.toFixed(2)} | ${megabytes.toFixed(0)} | ${found} |`;
-  }
 }
