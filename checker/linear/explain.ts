@@ -1,4 +1,4 @@
-import { type CertifiedCall, mayLeaveOut } from '../certificate.ts';
+import { mayLeaveOut } from '../certificate.ts';
 import { OPEN } from '../history/calls.ts';
 import type { Value } from '../history/op.ts';
 import type { Model, Operation } from '../model/model.ts';
@@ -157,9 +157,4 @@ export function describeCall({ f, argument, result, outcome }: Operation): strin
       ? `${f} → ${JSON.stringify(result)}`
       : given
     : `${f === 'read' || f === 'get' ? f : given} → ${JSON.stringify(result)}`;
-}
-
-/** For `checker/certificate`. */
-export function certified(call: Call): CertifiedCall {
-  return { ...call, complete: call.complete === OPEN ? Number.POSITIVE_INFINITY : call.complete };
 }
