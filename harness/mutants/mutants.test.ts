@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { PortError } from '../../system/ports.ts';
 import { mutants } from './catalog.ts';
 import { applyEdit, EditMisfit } from './mutant.ts';
 import { editedSources, plant, typeErrors } from './plant.ts';
@@ -29,4 +30,6 @@ t.test('a planted copy stands beside the untouched system', async (t) => {
   t.equal(plant(mutants.get('local-read')!), home, 'and is made once');
   const module: unknown = await import(join(home, 'node', 'index.js'));
   t.match(module, { startNode: Function }, 'and loads');
+  const ports: unknown = await import(join(home, 'ports.js'));
+  t.match(ports, { PortError }, 'and knows the errors that a simulated world throws');
 });

@@ -32,6 +32,8 @@ export function plant(mutant: Mutant): string {
   mkdirSync(draft, { recursive: true });
   cpSync(original, join(draft, 'system'), { recursive: true, filter: (path) => !/\.test\.js(\.map)?$/.test(path) });
   for (const { file, text } of edited) writeFileSync(join(draft, file), text);
+  // The ports' errors are told by their class: the simulator throws the same one that the copy knows.
+  writeFileSync(join(draft, 'system', 'ports.js'), "export * from '../../../system/ports.js';\n");
   try {
     renameSync(draft, home);
   } catch (error) {
