@@ -59,7 +59,7 @@ function defaultIsWrite(op: Op): boolean {
   return Array.isArray(op.value) && op.value.some((micro) => Array.isArray(micro) && micro[0] !== 'r');
 }
 
-export function mergeAudits(audits: readonly NodeAudit[]): MergedLog {
+function mergeAudits(audits: readonly NodeAudit[]): MergedLog {
   const byIndex = new Map<number, Variant[]>();
   let records = 0;
   for (const { node, records: own } of audits) {

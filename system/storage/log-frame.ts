@@ -23,7 +23,7 @@ import { getU32, putU32 } from './entry-codec.ts';
  * was meant; it knows nothing about what had been durable.)
  */
 export const FRAME_HEADER_BYTES = 32;
-export const SECTOR_BYTES = 512;
+const SECTOR_BYTES = 512;
 const MAGIC = 0x5342;
 
 export const FrameKind = { Segment: 1, Batch: 2, Snapshot: 3 } as const;
