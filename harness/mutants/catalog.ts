@@ -78,7 +78,7 @@ const rows: readonly Mutant[] = [
   },
   {
     name: 'commit-prior-term-by-count',
-    breaks: 'an entry of an earlier term is committed by counting replicas',
+    breaks: 'an entry of an earlier term is committed by counting replicas (and an append carries one entry)',
     source: 'logcabin#44, PySyncObj#169',
     seenBy: 'log',
     edits: [
@@ -86,6 +86,11 @@ const rows: readonly Mutant[] = [
         file: 'system/raft/commit.ts',
         find: `if (index <= raft.log.committed || !raft.log.matches(index, raft.term)) return false;`,
         replace: `if (index <= raft.log.committed) return false;`,
+      },
+      {
+        file: 'system/node/node.ts',
+        find: `maxSizePerMsgBytes: 1024 * 1024,`,
+        replace: `maxSizePerMsgBytes: 1,`,
       },
     ],
   },
@@ -102,6 +107,11 @@ const rows: readonly Mutant[] = [
         replace: `  raft.electionElapsed = 0;
   if (raft.leader !== leader) raft.vote = NONE;
   raft.leader = leader;`,
+      },
+      {
+        file: 'system/raft/election.ts',
+        find: `(raft.vote === NONE && raft.leader === NONE)`,
+        replace: `raft.vote === NONE`,
       },
     ],
   },
@@ -132,18 +142,24 @@ const rows: readonly Mutant[] = [
         replace: `    const term = this.lastIndex() < this.firstIndex() ? 0 : this.term(this.lastIndex());
     invariant(`,
       },
+      {
+        file: 'system/node/snapshotter.ts',
+        find: `if (margin >= this.#memory.firstIndex()) this.#memory.compact(margin);`,
+        replace: `this.#memory.compact(index);`,
+      },
     ],
   },
   {
     name: 'heartbeat-truncates',
-    breaks: 'an old append truncates a suffix that matches',
+    breaks: 'an old append truncates what follows it, although it matches',
     source: 'willemt/raft#37',
     seenBy: 'log',
     edits: [
       {
         file: 'system/raft/log/raft-log.ts',
-        find: `      if (this.matches(entry.index, entry.term)) continue;`,
-        replace: `      if (entry.index <= this.#committed) continue;`,
+        find: `    // No further than what this message vouches for: the rest of our log may differ from the leader's.`,
+        replace: `    const last = lastNew > this.#committed && lastNew < this.lastIndex() ? this.slice(lastNew, lastNew + 1, 1) : [];
+    if (typeof last !== 'string' && last.length > 0) this.append(last);`,
       },
     ],
   },
@@ -200,6 +216,257 @@ const rows: readonly Mutant[] = [
         file: 'system/raft/reads.ts',
         find: `  if (!raft.log.matches(raft.log.committed, raft.term)) {`,
         replace: `  if (raft.role !== 'leader') {`,
+      },
+    ],
+  },
+  {
+    name: 'append-below-compaction',
+    breaks: 'an append from below the compacted index is appended again, at the end',
+    source: 'willemt/raft#118',
+    seenBy: 'hash',
+    edits: [
+      {
+        file: 'system/raft/follower.ts',
+        find: `    // A late message. What is committed agrees with every leader's log, so this is the truth, and helps.`,
+        replace: `    if (index + 1 < raft.log.firstIndex() && entries.length > 0) {
+      const end = raft.log.lastIndex();
+      raft.log.append(entries.map((entry, at) => ({ ...entry, index: end + 1 + at })));
+    }`,
+      },
+    ],
+  },
+  {
+    name: 'transfer-flag-sticks',
+    breaks: 'a leadership transfer that never ends blocks all proposals',
+    source: 'hashicorp/raft#696',
+    seenBy: 'liveness',
+    edits: [
+      {
+        file: 'system/raft/leader.ts',
+        find: `    // A transfer that has not come true by now is given up, so that proposals are taken again.
+    raft.leadTransferee = NONE;
+`,
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'rollback-on-step-down',
+    breaks: 'a leader that steps down rolls back past its commit index',
+    source: 'CCF#5674',
+    seenBy: 'log',
+    edits: [
+      {
+        file: 'system/raft/raft.ts',
+        find: `  becomeFollower(term: number, leader: number): void {
+`,
+        replace: `  becomeFollower(term: number, leader: number): void {
+    if (this.role === 'leader') this.log.rollBack();
+`,
+      },
+      {
+        file: 'system/raft/log/raft-log.ts',
+        find: `  /** The snapshot takes the place of the whole log. */`,
+        replace: `  rollBack(): void {
+    const to = Math.max(this.firstIndex(), this.#committed - 5);
+    const last = to < this.#committed ? this.slice(to, to + 1, 1) : [];
+    if (typeof last === 'string' || last.length === 0) return;
+    this.#committed = to;
+    this.unstable.truncateAndAppend(last);
+  }
+`,
+      },
+      {
+        file: 'system/raft/log/raft-log.ts',
+        find: `invariant(index >= this.#applied && index <= this.#committed, 'applied out of order'`,
+        replace: `invariant(index >= this.#applied, 'applied out of order'`,
+      },
+    ],
+  },
+  {
+    name: 'serve-during-replay',
+    breaks: 'a node that was restarted answers reads before it has replayed its log',
+    source: 'etcd#4478, redisraft#18',
+    seenBy: 'linear',
+    edits: [
+      {
+        file: 'system/node/node.ts',
+        find: `else if (mode === 'serializable' || (`,
+        replace: `else if (this.#replica.appliedIndex < (this.#storage.entries.at(-1)?.index ?? 0)) done({ type: 'ready' });
+    else if (mode === 'serializable' || (`,
+      },
+    ],
+  },
+  {
+    name: 'snapshot-ahead-of-apply',
+    breaks: 'a snapshot is labelled with an index that is not applied yet',
+    source: 'etcd#8091',
+    seenBy: 'hash',
+    edits: [
+      {
+        file: 'system/node/snapshotter.ts',
+        find: `    const { appliedIndex: index, appliedTerm: term, membership } = this.#replica;`,
+        replace: `    const { membership, store } = this.#replica;
+    const index = Math.min(this.#memory.lastIndex(), store.appliedIndex + 5);
+    const term = Number(this.#memory.term(index));`,
+      },
+      {
+        file: 'system/node/snapshotter.ts',
+        find: `    const view = this.#replica.store.view();`,
+        replace: `    const view = this.#replica.store.view(index);`,
+      },
+      {
+        file: 'system/kv/store.ts',
+        find: `  view(): StateView {
+    return viewOf(this.state);
+  }`,
+        replace: `  view(index: number): StateView {
+    const { appliedIndex } = this.state;
+    this.state.appliedIndex = index;
+    const view = viewOf(this.state);
+    this.state.appliedIndex = appliedIndex;
+    return view;
+  }`,
+      },
+    ],
+  },
+  {
+    name: 'hard-state-before-snapshot',
+    breaks: 'the hard state is saved before the snapshot that it points into',
+    source: 'raftexample 3152dc817',
+    seenBy: 'liveness',
+    edits: [
+      {
+        file: 'system/node/log-writer.ts',
+        find: `      this.#log.append({ entries, hardState: batchState, snapshot }, (error) => {`,
+        replace: `      if (snapshot !== undefined) {
+        this.#log.append({ entries: [], hardState: this.#hardState, snapshot: undefined }, () => {});
+      }
+      this.#log.append({ entries, hardState: batchState, snapshot }, (error) => {`,
+      },
+    ],
+  },
+  {
+    name: 'applied-index-apart',
+    breaks: 'the applied index of a snapshot is taken at another moment than its state',
+    source: 'etcd#13766',
+    seenBy: 'hash',
+    edits: [
+      {
+        file: 'system/node/snapshotter.ts',
+        find: `    const view = this.#replica.store.view();
+`,
+        replace: '',
+      },
+      {
+        file: 'system/node/snapshotter.ts',
+        find: `    const writer = await snapshots.create(metadata);
+`,
+        replace: `    const writer = await snapshots.create(metadata);
+    const view = this.#replica.store.view(index);
+`,
+      },
+      {
+        file: 'system/kv/store.ts',
+        find: `  view(): StateView {
+    return viewOf(this.state);
+  }`,
+        replace: `  view(index: number): StateView {
+    const { appliedIndex } = this.state;
+    this.state.appliedIndex = index;
+    const view = viewOf(this.state);
+    this.state.appliedIndex = appliedIndex;
+    return view;
+  }`,
+      },
+    ],
+  },
+  {
+    name: 'retry-without-dedup',
+    breaks: 'a command that arrives twice is applied twice',
+    source: 'etcd#16438, redisraft#13',
+    seenBy: 'txn',
+    edits: [
+      {
+        file: 'system/node/replica.ts',
+        find: `    if (origin.forwarded && !this.forwarded.admit(origin)) {`,
+        replace: `    if (origin.forwarded && !this.forwarded.admit(origin) && command.length === 0) {`,
+      },
+    ],
+  },
+  {
+    name: 'lost-on-failover',
+    breaks: 'a new leader drops the tail that it has not applied',
+    source: 'redisraft#14',
+    seenBy: 'log',
+    edits: [
+      {
+        file: 'system/raft/raft.ts',
+        find: `    invariant(this.role === 'candidate', 'only a candidate becomes leader', () => ({ role: this.role }));
+`,
+        replace: `    const next = this.log.committed + 1;
+    this.log.append([{ term: this.term, index: next, type: EntryType.Normal, data: NO_DATA }]);
+`,
+      },
+    ],
+  },
+  {
+    name: 'conf-change-before-own-term',
+    breaks:
+      'a membership change is taken before the leader has committed in its term, and before the last one is applied',
+    source: "the thesis's single-server bug; redisraft#17",
+    seenBy: 'election',
+    edits: [
+      {
+        file: 'system/raft/leader.ts',
+        find: `  if (raft.pendingConfIndex > raft.log.applied)
+    refusal = \`a change at or before \${raft.pendingConfIndex} may be unapplied\`;
+  else if (joint`,
+        replace: `  if (joint`,
+      },
+    ],
+  },
+  {
+    name: 'snapshot-deleted-in-use',
+    breaks: 'an older snapshot is removed while a follower is still being sent it',
+    source: 'etcd#18055',
+    seenBy: 'liveness',
+    edits: [
+      {
+        file: 'system/storage/snapshot-files.ts',
+        find: `.filter((id) => !this.holders.has(snapshotPath(id)));`,
+        replace: `;`,
+      },
+      {
+        file: 'system/node/snapshotter.ts',
+        find: `const filesKept = 2;`,
+        replace: `const filesKept = 1;`,
+      },
+      {
+        file: 'system/node/node.ts',
+        find: `        if (reader === undefined || this.#stopped) return report(false);
+        this.transport.sendSnapshot(message, reader, report);`,
+        replace: `        if (reader === undefined || this.#stopped) return;
+        const isThere = () => snapshots.list().some(({ index }) => index === metadata.index);
+        const next = async () => (isThere() ? reader.next() : Promise.reject(new Error('the snapshot is gone')));
+        this.transport.sendSnapshot(message, { ...reader, next }, (sent) => {
+          if (sent || isThere()) report(sent);
+        });`,
+      },
+    ],
+  },
+  {
+    name: 'asymmetric-livelock',
+    breaks: 'without PreVote and CheckQuorum a node that hears nobody keeps deposing the leader',
+    source: "TigerBeetle's liveness notes; hashicorp/raft#606",
+    seenBy: 'core-liveness',
+    edits: [
+      {
+        file: 'system/node/node.ts',
+        find: `      checkQuorum: true,
+      preVote: true,`,
+        replace: `      checkQuorum: false,
+      preVote: false,`,
       },
     ],
   },
