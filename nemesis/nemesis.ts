@@ -1,14 +1,17 @@
 import { type Random, shuffledRounds } from './choice.ts';
 import { trueClock } from './clock.ts';
 import { undisturbed } from './disturbance.ts';
-import { attempt, type FaultKind, type NodeEffect, onEach } from './fault-kind.ts';
+import { attempt, type Chosen, type FaultKind, type NodeEffect, onEach } from './fault-kind.ts';
 import { kinds } from './kinds.ts';
+import type { ScriptedFault } from './script.ts';
 import type { FaultRecord, World } from './world.ts';
 
 export interface NemesisOptions {
   readonly world: World;
   /** Names from the table of kinds: `partition`, `pause`, `kill`, `clock`. */
   readonly kinds: readonly string[];
+  /** Exactly these faults, one after another, instead of drawn ones. */
+  readonly script?: readonly ScriptedFault[] | undefined;
   /** From the start of one fault to the start of the next, on average; a fault lasts about half of it. */
   readonly intervalMs: number;
   /** A seeded integer in [0, bound). */
@@ -64,7 +67,21 @@ class NemesisLoop {
     });
   }
 
-  async run(): Promise<void> {
+  run(): Promise<void> {
+    const { script } = this.#options;
+    return script === undefined ? this.#drawn() : this.#scripted(script);
+  }
+
+  async #scripted(script: readonly ScriptedFault[]): Promise<void> {
+    for (const { kind: name, variant, chosen, startNs, endNs } of script) {
+      const kind = kinds[name];
+      if (kind === undefined) throw new RangeError(`there is no fault kind ${JSON.stringify(name)}`);
+      if (!(await this.#sleepUntil(startNs / 1e6))) return;
+      await this.#perform({ name, kind, variant, chosen, endMs: () => endNs / 1e6 });
+    }
+  }
+
+  async #drawn(): Promise<void> {
     const { intervalMs } = this.#options;
     let dueMs = this.#nowMs() + intervalMs / 2;
     while (await this.#sleepUntil(dueMs + this.#jitter(intervalMs))) {
@@ -96,15 +113,20 @@ class NemesisLoop {
       const variant = variants.next().value;
       const chosen = kind.variants[variant]?.({ nodes: world.nodes, primaries, random });
       if (chosen === undefined) continue; // The cluster is too small for it.
-      const { nodes, links } = chosen;
-      const fault = { kind: name, variant, id: ++this.#lastId, nodes, ...(links && { links }) };
-      await this.#record({ ...fault, phase: 'start' }, () => kind.start(world, chosen));
-      await this.#sleepUntil(this.#nowMs() + durationMs);
-      await this.#record({ ...fault, phase: 'end' }, () => kind.end(world, chosen));
-      // A node that ended by itself, which is on record elsewhere, is not to be missing for the rest of the run.
-      await this.#repair('restart', () => onEach(world.nodes, (node) => world.start(node)));
+      await this.#perform({ name, kind, variant, chosen, endMs: () => this.#nowMs() + durationMs });
       return;
     }
+  }
+
+  /** @param endMs asked when it has begun */
+  async #perform({ name, kind, variant, chosen, endMs }: Performed): Promise<void> {
+    const { world } = this.#options;
+    const fault = { kind: name, variant, id: ++this.#lastId, ...chosen };
+    await this.#record({ ...fault, phase: 'start' }, () => kind.start(world, chosen));
+    await this.#sleepUntil(endMs());
+    await this.#record({ ...fault, phase: 'end' }, () => kind.end(world, chosen));
+    // A node that ended by itself, which is on record elsewhere, is not to be missing for the rest of the run.
+    await this.#repair('restart', () => onEach(world.nodes, (node) => world.start(node)));
   }
 
   /** Puts right what no fault's end did; on record only when there was something. */
@@ -141,7 +163,7 @@ class NemesisLoop {
   }
 
   #nowMs(): number {
-    return Math.round(this.#options.now() / 1e6);
+    return this.#options.now() / 1e6;
   }
 
   /** Up to a tenth of an interval either way. */
@@ -149,6 +171,14 @@ class NemesisLoop {
     const rangeMs = Math.floor(intervalMs / 10);
     return this.#options.random(2 * rangeMs + 1) - rangeMs;
   }
+}
+
+interface Performed {
+  readonly name: string;
+  readonly kind: FaultKind;
+  readonly variant: string;
+  readonly chosen: Chosen;
+  readonly endMs: () => number;
 }
 
 interface Draw {

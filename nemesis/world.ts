@@ -98,5 +98,9 @@ export interface FaultRecord {
   readonly doneTime: number;
   readonly nodes: readonly NodeId[];
   readonly links?: readonly Link[] | undefined;
+  /** What more it takes to do the same again. */
+  readonly clock?: ClockFault | undefined;
+  readonly disturbance?: Disturbance | undefined;
+  readonly atElection?: true | undefined;
   readonly effects: readonly (Effect & { readonly node?: NodeId | undefined })[];
 }

@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { version } from '../version.ts';
 import { checkCommand, standardInput } from './check.ts';
 import { exitCodes, explain } from './exit.ts';
+import { replayCommand } from './replay.ts';
 import { reportCommand } from './report.ts';
 import { serveCommand } from './serve.ts';
 import { simCommand } from './sim.ts';
@@ -30,10 +31,13 @@ async function main(words: readonly string[]): Promise<number> {
     .command(reportCommand.command, reportCommand.describe, reportCommand.builder, (argv) =>
       reportCommand.handler(argv).then(ended),
     )
+    .command(replayCommand.command, replayCommand.describe, replayCommand.builder, (argv) =>
+      replayCommand.handler(argv).then(ended),
+    )
     .command(serveCommand.command, serveCommand.describe, serveCommand.builder, (argv) =>
       serveCommand.handler(argv).then(ended),
     )
-    .demandCommand(1, 'say what to do: splitbrain test, sim, check, report or serve; --help tells more')
+    .demandCommand(1, 'say what to do: splitbrain test, sim, check, replay, report or serve; --help tells more')
     .strict()
     .version(version)
     .help()

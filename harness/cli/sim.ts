@@ -1,14 +1,16 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
+import { faultKinds } from '../../nemesis/kinds.ts';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { seedBound } from '../generator/random.ts';
 import { mutants } from '../mutants/catalog.ts';
 import { plant } from '../mutants/plant.ts';
 import { campaign } from '../simulate/campaign.ts';
 import { keepRun } from '../simulate/keep-run.ts';
-import { type SimulationOptions, simulatedFaults } from '../simulate/plan.ts';
+import { planFor, type SimulationOptions } from '../simulate/plan.ts';
 import { ownSystem } from '../simulate/system-module.ts';
-import type { SeedOutcome } from '../simulate/worker.ts';
+import type { Outcome } from '../simulate/worker.ts';
+import { WorkerPool } from '../simulate/worker-pool.ts';
 import { workloads } from '../workload/index.ts';
 import { exitCodes } from './exit.ts';
 import { duration, integer, oneOf, someOf, text } from './flags.ts';
@@ -21,59 +23,104 @@ function flags(yargs: Argv) {
     .option('seeds', {
       describe: 'How many seeds',
       defaultDescription: '100, or as many as fit the time limit',
+      type: 'string',
+      requiresArg: true,
       coerce: integer('seeds', 1, 1_000_000_000),
     })
-    .option('seed', { describe: 'The first seed', default: '1', coerce: integer('seed', 0, seedBound - 1) })
+    .option('seed', {
+      describe: 'The first seed',
+      default: '1',
+      type: 'string',
+      requiresArg: true,
+      coerce: integer('seed', 0, seedBound - 1),
+    })
     .option('time-limit', {
       describe: 'Begin no further seed after this much real time',
+      type: 'string',
+      requiresArg: true,
       coerce: duration('time-limit', 1000, 86_400_000),
     })
     .option('run-time', {
       describe: 'Virtual time in which clients begin operations, for each seed',
       default: '60s',
+      type: 'string',
+      requiresArg: true,
       coerce: duration('run-time', 1000, 86_400_000),
     })
     .option('workload', {
       describe: `What clients do: ${[...workloads.keys()].join(', ')}`,
       default: 'register',
+      type: 'string',
+      requiresArg: true,
       coerce: oneOf('workload', workloads),
     })
-    .option('nodes', { describe: 'Nodes', defaultDescription: 'drawn from the seed', coerce: integer('nodes', 1, 9) })
+    .option('nodes', {
+      describe: 'Nodes',
+      defaultDescription: 'drawn from the seed',
+      type: 'string',
+      requiresArg: true,
+      coerce: integer('nodes', 1, 9),
+    })
     .option('concurrency', {
       describe: 'Client threads',
       defaultDescription: 'drawn from the seed',
+      type: 'string',
+      requiresArg: true,
       coerce: integer('concurrency', 1, 100),
     })
-    .option('rate', { describe: 'Operations a virtual second', default: '60', coerce: integer('rate', 1, 10_000) })
+    .option('rate', {
+      describe: 'Operations a virtual second',
+      default: '60',
+      type: 'string',
+      requiresArg: true,
+      coerce: integer('rate', 1, 10_000),
+    })
     .option('keys', {
       describe: 'Keys in use at a time',
       defaultDescription: 'drawn from the seed',
+      type: 'string',
+      requiresArg: true,
       coerce: integer('keys', 1, 1000),
     })
     .option('op-timeout', {
       describe: 'How long a client waits for an answer',
       default: '2s',
+      type: 'string',
+      requiresArg: true,
       coerce: duration('op-timeout', 10, 60_000),
     })
     .option('nemesis', {
-      describe: `Faults, separated by commas: ${simulatedFaults.join(', ')}; or none`,
+      describe: `Faults, separated by commas: ${faultKinds.join(', ')}; or none`,
       defaultDescription: 'drawn from the seed',
-      coerce: someOf('nemesis', simulatedFaults),
+      type: 'string',
+      requiresArg: true,
+      coerce: someOf('nemesis', faultKinds),
     })
-    .option('mutant', { describe: 'Run the system with this planted bug', coerce: oneOf('mutant', mutants) })
+    .option('mutant', {
+      describe: `Run the system with this planted bug: ${[...mutants.keys()].join(', ')}`,
+      type: 'string',
+      requiresArg: true,
+      coerce: oneOf('mutant', mutants),
+    })
     .option('failures', {
       describe: 'Stop after so many failing seeds',
       default: '1',
+      type: 'string',
+      requiresArg: true,
       coerce: integer('failures', 1, 1_000_000),
     })
     .option('workers', {
       describe: 'Worker threads',
       defaultDescription: 'one a core',
+      type: 'string',
+      requiresArg: true,
       coerce: integer('workers', 1, 256),
     })
     .option('results', {
       describe: 'Where run folders of failing seeds go',
       default: defaultRunsRoot,
+      type: 'string',
+      requiresArg: true,
       coerce: text('results'),
     })
     .option('json', {
@@ -110,16 +157,16 @@ async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<nu
   const { signal, release } = interruptible('beginning no further seed');
   const began = performance.now();
   const tally = new Tally();
-  const failing: SeedOutcome[] = [];
+  const failing: Outcome[] = [];
   const timer = setInterval(() => process.stderr.write(`${tally.line(performance.now() - began)}\n`), tellEveryMs);
   const limit = given['time-limit'];
+  const pool = new WorkerPool(systemFolder, given.workers ?? availableParallelism());
   try {
     await campaign({
-      systemFolder,
+      pool,
       options,
       seedFirst,
       seeds,
-      workers: given.workers ?? availableParallelism(),
       signal: limit === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(limit)]),
       onOutcome(outcome) {
         tally.add(outcome);
@@ -131,10 +178,16 @@ async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<nu
   } finally {
     clearInterval(timer);
     release();
+    await pool.close();
   }
   const folders: string[] = [];
   for (const { seed } of failing) {
-    const kept = await keepRun({ systemFolder, options, seed, mutant: mutant?.name, root: given.results });
+    const kept = await keepRun({
+      systemFolder,
+      plan: planFor(options, seed),
+      mutant: mutant?.name,
+      root: given.results,
+    });
     folders.push(kept.folder);
   }
   const elapsedMs = performance.now() - began;
@@ -154,7 +207,7 @@ class Tally {
   #virtualMs = 0;
   #lastHash = '';
 
-  add({ valid, events, operations, virtualMs, eventHash }: SeedOutcome): void {
+  add({ valid, events, operations, virtualMs, eventHash }: Outcome): void {
     this.seeds++;
     if (valid === false) this.invalid++;
     if (valid === 'unknown') this.unknown++;
@@ -193,7 +246,7 @@ class Tally {
 function tell(
   tally: Tally,
   elapsedMs: number,
-  failing: readonly SeedOutcome[],
+  failing: readonly Outcome[],
   folders: readonly string[],
   one: boolean,
 ): void {

@@ -34,7 +34,7 @@ const defaults = {
   results: defaultRunsRoot,
 } as const;
 
-function flags(yargs: Argv) {
+export function flags(yargs: Argv) {
   return yargs
     .option('workload', {
       describe: `What clients do: ${[...workloads.keys()].join(', ')}`,
@@ -143,7 +143,7 @@ function flags(yargs: Argv) {
     .option('json', { describe: 'Print the verdict as JSON', type: 'boolean', default: false });
 }
 
-type Flags = Awaited<ReturnType<typeof flags>['argv']>;
+export type Flags = Awaited<ReturnType<typeof flags>['argv']>;
 
 export const testCommand = {
   command: 'test',
@@ -193,7 +193,8 @@ async function test(given: Flags): Promise<number> {
   }
 }
 
-function planOf(given: Flags): Plan {
+/** @throws UsageError for flags that do not go together */
+export function planOf(given: Flags): Plan {
   const { workload, target, nodes, mutant } = given;
   if (!target.workloads.includes(workload.name)) {
     throw new UsageError(

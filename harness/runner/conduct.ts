@@ -13,6 +13,8 @@ export interface ConductOptions {
   readonly system: Pick<System, 'nodes' | 'client' | 'status'>;
   readonly workload: Workload;
   readonly workloadOptions: WorkloadOptions;
+  /** Exactly these, at their own times, instead of what the workload makes up. */
+  readonly operations?: Generator | undefined;
   readonly concurrency: number;
   /** Operations a second, on average, over all threads. */
   readonly ratePerS: number;
@@ -66,9 +68,9 @@ export async function conduct(options: ConductOptions): Promise<void> {
   enter(signal?.aborted ? 'interrupted' : 'end');
 }
 
-function mainPhase({ workload, workloadOptions, ratePerS, timeLimitNs }: ConductOptions): Generator {
-  const paced = stagger(Math.max(1, Math.round(1e9 / ratePerS)), workload.generator(workloadOptions));
-  return timeLimit(timeLimitNs, paced);
+function mainPhase({ workload, workloadOptions, operations, ratePerS, timeLimitNs }: ConductOptions): Generator {
+  const paced = () => stagger(Math.max(1, Math.round(1e9 / ratePerS)), workload.generator(workloadOptions));
+  return timeLimit(timeLimitNs, operations ?? paced());
 }
 
 function perform(options: ConductOptions, threads: number, processFirst: number, generator: Generator): Interpretation {

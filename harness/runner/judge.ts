@@ -9,8 +9,8 @@ import type { History } from '../../checker/history/op.ts';
 import { mergeSections, type Results, type Section, unknown } from '../../checker/verdict.ts';
 import type { FaultRecord } from '../../nemesis/world.ts';
 import { files } from '../../results/store/layout.ts';
-import { auditPath, readFaults, readHistory, readNodes, readTest } from '../../results/store/read.ts';
-import { RunFolderError, type TestDescription } from '../../results/store/schema.ts';
+import { auditPath, readFaults, readHistory, readNodes, readSteps, readTest } from '../../results/store/read.ts';
+import { RunFolderError, type StepViolation, type TestDescription } from '../../results/store/schema.ts';
 import { targets } from '../target/index.ts';
 import { workloads } from '../workload/index.ts';
 import { checkFaults } from './fault-effects.ts';
@@ -30,6 +30,8 @@ export interface Evidence {
   readonly audits: (() => readonly NodeAudit[]) | undefined;
   /** Undefined for a target without processes. */
   readonly crash: (() => Section) | undefined;
+  /** What was seen broken while it ran; only a simulated world looks. */
+  readonly steps: readonly StepViolation[];
 }
 
 /**
@@ -47,17 +49,22 @@ export function judge(folder: string): Results {
     faults: () => readFaults(folder).records,
     audits: target?.audited ? () => readAudits(folder, test) : undefined,
     crash: target?.breakable ? () => crash(folder) : undefined,
+    steps: readSteps(folder),
   });
 }
 
 /** The same for evidence that is not in a folder: most simulated runs never see a disk. */
-export function judgeEvidence({ workload, faultKinds, history, faults, audits, crash }: Evidence): Results {
+export function judgeEvidence({ workload, faultKinds, history, faults, audits, crash, steps }: Evidence): Results {
   const sections: Sections = { ...checkWorkload(workload, history) };
   if (audits !== undefined) Object.assign(sections, committedLog(audits, history));
   if (crash !== undefined) sections.crash = crash();
   sections.liveness = checkLiveness(history);
   if (faultKinds.length > 0) sections.faults = orUnknown(() => checkFaults(faultKinds, faults()));
   sections.operations = checkOperations(history);
+  // A run stops at such a violation: sections that only miss its end say less than what was seen.
+  for (const { section, anomaly } of steps) {
+    sections[section] = { valid: false, summary: anomaly.message, anomalies: [anomaly], counts: { steps: 1 } };
+  }
   return mergeSections(sections);
 }
 

@@ -1,32 +1,32 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { writeReport } from '../../results/report/build.ts';
 import { files } from '../../results/store/layout.ts';
 import { createRun } from '../../results/store/write.ts';
 import { version } from '../version.ts';
-import { planFor, type SimulationOptions } from './plan.ts';
-import { simulate } from './simulation.ts';
+import { codeVersion } from './code-version.ts';
+import type { SimulationPlan } from './plan.ts';
+import { type Simulated, simulate } from './simulation.ts';
 import { loadSystem } from './system-module.ts';
 
 export interface Kept {
   readonly folder: string;
-  readonly eventHash: string;
+  readonly report: string;
+  readonly ran: Simulated;
 }
 
 /**
- * Simulates a seed again and writes it down as a run folder like any other, with everything that its nodes said.
- * @param mutant the planted bug, for the folder's name and the command that runs it again
+ * Simulates a plan again and writes it down as a run folder like any other, with everything that its nodes said.
+ * @param mutant the planted bug that `systemFolder` has, for the folder's name and for replaying it
  */
 export async function keepRun(given: {
   readonly systemFolder: string;
-  readonly options: SimulationOptions;
-  readonly seed: number;
+  readonly plan: SimulationPlan;
   readonly mutant: string | undefined;
   readonly root: string;
 }): Promise<Kept> {
-  const { options, seed, mutant } = given;
-  const plan = planFor(options, seed);
+  const { plan, mutant } = given;
   const logs = new Map<string, string[]>();
   const ran = await simulate(plan, await loadSystem(given.systemFolder), {
     log(node, line) {
@@ -35,32 +35,50 @@ export async function keepRun(given: {
       lines.push(line);
     },
   });
-  const { history, faults, cluster, results, eventHash } = ran;
-  const name = mutant === undefined ? `sim-${options.workload}` : `sim-${mutant}`;
-  const run = createRun(given.root, {
-    name,
-    seed,
+  const { history, faults, cluster, results, eventHash, violations } = ran;
+  const description = {
+    name: `${plan.script === undefined ? 'sim' : 'shrunk'}-${mutant ?? plan.workload}`,
+    seed: plan.seed,
     started: new Date().toISOString(),
     world: 'simulated',
-    workload: options.workload,
+    workload: plan.workload,
     nodes: cluster.nodes,
     options: JSON.parse(
-      JSON.stringify({ target: 'kvstore', nemesis: plan.faults, simulation: options, plan, mutant, eventHash }),
+      JSON.stringify({ target: 'kvstore', nemesis: plan.faults, mutant: mutant ?? null, eventHash, plan }),
     ),
-    versions: { splitbrain: version, node: process.versions.node, kernel: release(), target: 'kvstore' },
+    versions: {
+      splitbrain: version,
+      code: codeVersion(),
+      node: process.versions.node,
+      kernel: release(),
+      target: 'kvstore',
+    },
     mechanisms: Object.fromEntries(plan.faults.map((kind) => [kind, 'simulated'])),
-    commands: {},
+  } as const;
+  const run = createRun(given.root, { ...description, commands: {} });
+  const { folder } = run;
+  run.writeTest({
+    ...description,
+    commands: {
+      again: `npx splitbrain replay ${folder}`,
+      shrink: `npx splitbrain shrink ${folder}`,
+      check: `npx splitbrain check ${folder}`,
+    },
   });
   for (const op of history) run.history.append(op);
   for (const fault of faults) run.faults.append(fault);
   for (const { node, audit, life } of cluster.machines) {
-    const folder = run.nodeFolder(node);
-    writeFileSync(join(folder, files.audit), audit.join(''));
-    writeFileSync(join(folder, files.log), (logs.get(node) ?? []).map((line) => `${line}\n`).join(''));
-    for (const record of life) appendFileSync(join(folder, files.exits), `${JSON.stringify(record)}\n`);
+    const nodeFolder = run.nodeFolder(node);
+    writeFileSync(join(nodeFolder, files.audit), audit.join(''));
+    writeFileSync(join(nodeFolder, files.log), lines(logs.get(node) ?? []));
+    writeFileSync(join(nodeFolder, files.exits), lines(life.map((record) => JSON.stringify(record))));
   }
+  writeFileSync(join(folder, files.steps), lines(violations.map((violation) => JSON.stringify(violation))));
   run.writeResults(results);
   run.close();
-  writeReport(run.folder);
-  return { folder: run.folder, eventHash };
+  return { folder, report: writeReport(folder), ran };
+}
+
+function lines(texts: readonly string[]): string {
+  return texts.map((text) => `${text}\n`).join('');
 }

@@ -1,4 +1,7 @@
+import { faultKinds } from '../../nemesis/kinds.ts';
+import type { ScriptedFault } from '../../nemesis/script.ts';
 import { pick, type Random, seededRandom } from '../generator/random.ts';
+import type { ScriptedOp } from '../generator/scripted.ts';
 import type { Tuning } from './sim-cluster.ts';
 import { calmDisk, type DiskConditions } from './sim-disk.ts';
 import { calmNetwork, type NetworkConditions } from './sim-network.ts';
@@ -13,7 +16,6 @@ export interface SimulationOptions {
   readonly concurrency?: number | undefined;
   readonly keys?: number | undefined;
   readonly faults?: readonly string[] | undefined;
-  readonly faultIntervalMs?: number | undefined;
 }
 
 /** Everything that a simulated run depends on, besides the code. */
@@ -34,10 +36,14 @@ export interface SimulationPlan {
   readonly network: NetworkConditions;
   readonly disk: DiskConditions;
   readonly tuning: Tuning;
+  /** Exactly these operations and faults, instead of those that the seed makes up. */
+  readonly script?:
+    | { readonly operations: readonly ScriptedOp[]; readonly faults: readonly ScriptedFault[] }
+    | undefined;
 }
 
-/** The kinds of faults that the simulated world knows. */
-export const simulatedFaults = ['partition', 'pause', 'kill', 'clock'] as const;
+/** More kinds than this in one run would leave each of them too few turns. */
+const faultKindsMax = 4;
 
 /** A healed cluster must come together within this much virtual time. */
 const convergeMaxMs = 20_000;
@@ -51,7 +57,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     concurrency: 3 + random.below(8),
     keys: 1 + random.below(5),
     opsPerKey: pick(random, [100, 300, 1000]),
-    faults: someOf(random, simulatedFaults),
+    faults: someOf(random, faultKinds),
     faultIntervalMs: 2000 + random.below(6) * 1000,
     network: drawNetwork(random),
     disk: drawDisk(random),
@@ -59,6 +65,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     segmentBytes: pick(random, [16, 64, 256]) * 1024,
   };
   const { workload, timeLimitMs, ratePerS, opTimeoutMs } = options;
+  const faults = options.faults ?? drawn.faults;
   return {
     seed,
     workload,
@@ -69,8 +76,9 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     concurrency: options.concurrency ?? drawn.concurrency,
     keys: options.keys ?? drawn.keys,
     opsPerKey: drawn.opsPerKey,
-    faults: options.faults ?? drawn.faults,
-    faultIntervalMs: options.faultIntervalMs ?? drawn.faultIntervalMs,
+    faults,
+    // In a short run, too, each kind gets its turn.
+    faultIntervalMs: Math.min(drawn.faultIntervalMs, Math.round(timeLimitMs / (faults.length + 1))),
     convergeMaxMs,
     network: drawn.network,
     disk: drawn.disk,
@@ -84,11 +92,11 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
   };
 }
 
-/** At least one of them, each with even odds, in their order. */
+/** A few of them, each set of that size as likely as any other. */
 function someOf(random: Random, kinds: readonly string[]): readonly string[] {
-  const chosen = kinds.filter(() => random.below(2) === 0);
-  const one = pick(random, kinds);
-  return chosen.length > 0 ? chosen : [one];
+  const left = [...kinds];
+  const count = 1 + random.below(faultKindsMax);
+  return Array.from({ length: count }, () => left.splice(random.below(left.length), 1)).flat();
 }
 
 function drawNetwork(random: Random): NetworkConditions {

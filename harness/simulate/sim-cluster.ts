@@ -1,4 +1,4 @@
-import type { ClockFault, CutOff, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import type { ClockFault, CutOff, Disturbance, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
 import type { Exchange } from '../../system/client/index.ts';
 import type { NodeConfig, RunningNode } from '../../system/node/index.ts';
 import type { Ports } from '../../system/ports.ts';
@@ -18,6 +18,7 @@ const logLinesKept = 20;
 /** How long a node may take to start, or a cut link to show that it is cut. */
 const startMaxUs = 30_000_000;
 const proofUs = 250_000;
+const disturbLooksMax = 8;
 
 /** What a node's configuration is beyond its id and its peers. */
 export type Tuning = Pick<
@@ -126,7 +127,7 @@ export class SimCluster implements World {
   }
 
   async cut(links: readonly Link[]): Promise<Effect> {
-    this.network.cut(new Set(links.map(({ from, to }) => `${from}>${to}`)));
+    this.network.cut(namesOf(links));
     if (links.length === 0) return { effect: 'proven', mechanism: 'simulated', proof: { cut: 0 } };
     await this.sleep(proofUs / 1000);
     let dropped = 0;
@@ -139,6 +140,23 @@ export class SimCluster implements World {
     // Pings every 100 ms: a cut link between two nodes that are up always has something to drop.
     const effect = passed > 0 ? 'ineffective' : dropped > 0 ? 'proven' : 'moot';
     return { effect, mechanism: 'simulated', proof: { dropped, passed } };
+  }
+
+  async disturb(links: readonly Link[], disturbance: Disturbance): Promise<Effect> {
+    this.network.disturb(namesOf(links), disturbance);
+    if (links.length === 0) return { effect: 'proven', mechanism: 'simulated', proof: { disturbed: 0 } };
+    let disturbed = 0;
+    // A rare loss may take a while to be seen on links that carry little.
+    for (let look = 0; look < disturbLooksMax && disturbed === 0; look++) {
+      await this.sleep(proofUs / 1000);
+      for (const { from, to } of links) disturbed += this.network.counters(from, to).disturbed;
+    }
+    return { effect: disturbed > 0 ? 'proven' : 'moot', mechanism: 'simulated', proof: { disturbed } };
+  }
+
+  async reset(links: readonly Link[]): Promise<Effect> {
+    const reset = this.network.reset(namesOf(links));
+    return { effect: reset > 0 ? 'proven' : 'moot', mechanism: 'simulated', proof: { reset } };
   }
 
   cutOffNextLeader(withinMs: number): Promise<CutOff | undefined> {
@@ -315,4 +333,9 @@ export class SimCluster implements World {
   #moot(proof: Effect['proof']): Effect {
     return { effect: 'moot', mechanism: 'simulated', proof };
   }
+}
+
+/** As the simulated network names directed links. */
+function namesOf(links: readonly Link[]): ReadonlySet<string> {
+  return new Set(links.map(({ from, to }) => `${from}>${to}`));
 }

@@ -1,3 +1,5 @@
+import { undisturbed } from '../../nemesis/disturbance.ts';
+import type { Disturbance } from '../../nemesis/world.ts';
 import {
   type Address,
   type Connection,
@@ -43,6 +45,8 @@ const parts = 10_000;
 /** What was seen on a directed link since its counters were last taken: the proof that a cut cuts. */
 export interface LinkCounters {
   passed: number;
+  /** Delayed, lost, repeated or overtaken by a disturbance of that link. */
+  disturbed: number;
   dropped: number;
 }
 
@@ -64,6 +68,8 @@ export class SimNetwork {
   readonly #connections = new Set<SimConnection>();
   #cut: ReadonlySet<string> = new Set();
   readonly #counters = new Map<string, LinkCounters>();
+  #disturbed: ReadonlySet<string> = new Set();
+  #disturbance: Disturbance = undisturbed;
   #ephemeralPort = 32_768;
 
   constructor(scheduler: Scheduler, random: Random) {
@@ -85,13 +91,24 @@ export class SimNetwork {
     this.#counters.clear();
   }
 
+  /** Disturbs exactly these directed links, `from>to`. */
+  disturb(links: ReadonlySet<string>, disturbance: Disturbance): void {
+    this.#disturbed = links;
+    this.#disturbance = disturbance;
+    this.#counters.clear();
+  }
+
+  disturbanceOf(from: string, to: string): Disturbance {
+    return this.#disturbed.has(`${from}>${to}`) ? this.#disturbance : undisturbed;
+  }
+
   isCut(from: string, to: string): boolean {
     return this.#cut.has(`${from}>${to}`);
   }
 
   counters(from: string, to: string): LinkCounters {
     const name = `${from}>${to}`;
-    const counters = this.#counters.get(name) ?? { passed: 0, dropped: 0 };
+    const counters = this.#counters.get(name) ?? { passed: 0, disturbed: 0, dropped: 0 };
     this.#counters.set(name, counters);
     return counters;
   }
@@ -104,15 +121,13 @@ export class SimNetwork {
     }
   }
 
-  /** Resets every connection between the two nodes. */
-  resetBetween(a: string, b: string): number {
+  /** Resets every connection that carries one of these directed links, `from>to`. Returns how many there were. */
+  reset(links: ReadonlySet<string>): number {
     let count = 0;
     for (const connection of [...this.#connections]) {
-      const ends = [connection.process.node, connection.other?.process.node];
-      if (connection.dialled && ends.includes(a) && ends.includes(b)) {
-        connection.fail(new PortError('ECONNRESET', 'connection reset'));
-        count++;
-      }
+      if (!connection.dialled || !links.has(`${connection.process.node}>${connection.other?.process.node}`)) continue;
+      connection.fail(new PortError('ECONNRESET', 'connection reset'));
+      count++;
     }
     return count;
   }
@@ -128,6 +143,16 @@ export class SimNetwork {
   /** Where a write is cut into two pieces: in [0, length). */
   pieceAt(length: number): number {
     return this.#random.below(length);
+  }
+
+  /** A hundredth, that many times. */
+  percent(percent: number): boolean {
+    return percent > 0 && this.#random.below(100) < percent;
+  }
+
+  /** Up to that many milliseconds. */
+  jitterUs(ms: number): number {
+    return ms === 0 ? 0 : this.#random.below(ms * 1000 + 1);
   }
 
   strayUs(): number {
@@ -320,13 +345,31 @@ export class SimConnection implements Connection {
         return;
       }
     }
+    const disturbance = network.disturbanceOf(this.process.node, other.process.node);
+    const isDisturbed = !first && disturbance !== undisturbed;
+    const { delayMs, jitterMs, lossPercent, duplicatePercent, reorderPercent } = disturbance;
+    if (isDisturbed && network.percent(lossPercent)) {
+      counters.disturbed++;
+      return;
+    }
     counters.passed++;
+    const addedUs = delayMs * 1000 + network.jitterUs(jitterMs);
+    if (addedUs > 0) counters.disturbed++;
+    if (isDisturbed && network.percent(duplicatePercent)) {
+      counters.disturbed++;
+      other.#arriveLater(addedUs + network.strayUs(), bytes);
+    }
+    if (isDisturbed && network.percent(reorderPercent)) {
+      counters.disturbed++;
+      other.#arriveLater(addedUs + network.latencyUs() + network.strayUs(), bytes);
+      return;
+    }
     if (!first && network.chance(conditions.duplicate)) other.#arriveLater(network.strayUs(), bytes);
     if (!first && network.chance(conditions.reorder)) {
       other.#arriveLater(network.latencyUs() + network.strayUs(), bytes);
       return;
     }
-    const delayUs = this.#orderedDelay(network.latencyUs());
+    const delayUs = this.#orderedDelay(addedUs + network.latencyUs());
     if (bytes.length > 1 && network.chance(50)) {
       const cut = 1 + network.pieceAt(bytes.length - 1);
       other.#arriveLater(delayUs, bytes.subarray(0, cut));

@@ -1,11 +1,13 @@
 import { checkCrash } from '../../checker/crash.ts';
 import { parseAudit } from '../../checker/durability/audit-record.ts';
 import type { Op } from '../../checker/history/op.ts';
-import { mergeSections, type Results, type Section } from '../../checker/verdict.ts';
+import type { Results, Section } from '../../checker/verdict.ts';
 import { startNemesis } from '../../nemesis/nemesis.ts';
 import type { FaultRecord } from '../../nemesis/world.ts';
+import type { StepViolation } from '../../results/store/schema.ts';
 import { Client as StoreClient } from '../../system/client/index.ts';
 import { seededRandom } from '../generator/random.ts';
+import { scripted } from '../generator/scripted.ts';
 import type { RunClock } from '../runner/clock.ts';
 import { conduct } from '../runner/conduct.ts';
 import { judgeEvidence } from '../runner/judge.ts';
@@ -38,6 +40,8 @@ export interface Simulated {
   readonly virtualMs: number;
   readonly history: readonly Op[];
   readonly faults: readonly FaultRecord[];
+  /** At most one: the run stops there. */
+  readonly violations: readonly StepViolation[];
   readonly cluster: SimCluster;
 }
 
@@ -51,7 +55,7 @@ const closingMaxMs = 120_000;
  */
 export async function simulate(plan: SimulationPlan, system: SystemModule, watch: Watch = {}): Promise<Simulated> {
   const ran = await guarded(() => run(plan, system, watch));
-  const { history, faults, cluster, violation } = ran;
+  const { history, faults, cluster, violations } = ran;
   // Outside the guard: a checker bounds itself by real time, and what it says is no event.
   const results = judgeEvidence({
     workload: plan.workload,
@@ -60,15 +64,12 @@ export async function simulate(plan: SimulationPlan, system: SystemModule, watch
     faults: () => faults,
     audits: () => cluster.machines.map(({ node, audit }) => parseAudit(node, audit.join(''))),
     crash: () => crash(cluster),
+    steps: violations,
   });
-  return { ...ran, results: violation === undefined ? results : withViolation(results, violation) };
+  return { ...ran, results };
 }
 
-interface Ran extends Omit<Simulated, 'results'> {
-  readonly violation: SafetyViolation | undefined;
-}
-
-async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Promise<Ran> {
+async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Promise<Omit<Simulated, 'results'>> {
   const log = new EventLog(watch.trace);
   const scheduler = new Scheduler(log);
   const random = (purpose: string) => seededRandom(plan.seed, purpose);
@@ -76,7 +77,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   const workload = workloadNamed(plan.workload);
   cluster.behave(plan.network, plan.disk);
   const checks = new StepChecks();
-  let violation: SafetyViolation | undefined;
+  const violations: StepViolation[] = [];
   let failure: { readonly error: unknown } | undefined;
 
   scheduler.afterEvent = (owner) => {
@@ -89,7 +90,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
       checks.look(machine, now);
     } catch (error) {
       if (!(error instanceof SafetyViolation)) throw error;
-      violation = error;
+      violations.push({ section: error.section, anomaly: error.anomaly });
       scheduler.stop();
     }
   };
@@ -118,6 +119,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     startNemesis({
       world: cluster,
       kinds: plan.faults,
+      script: plan.script?.faults,
       intervalMs: plan.faultIntervalMs,
       random: (bound) => nemesisRandom.below(bound),
       now: () => clock.nowNs(),
@@ -144,6 +146,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
         status: () => statuses(cluster.nodes, store),
       },
       workload,
+      operations: plan.script && scripted(plan.script.operations),
       workloadOptions: { keys: plan.keys, opsPerKey: plan.opsPerKey },
       concurrency: plan.concurrency,
       ratePerS: plan.ratePerS,
@@ -163,7 +166,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   if (failure !== undefined) throw failure.error;
 
   return {
-    violation,
+    violations,
     eventHash: log.hash(),
     events: scheduler.count,
     virtualMs: Math.round(scheduler.nowUs / 1000),
@@ -171,12 +174,6 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     faults,
     cluster,
   };
-}
-
-/** The run was stopped at the violation; sections that only miss its end say less than what was seen. */
-function withViolation({ sections }: Results, { section, anomaly }: SafetyViolation): Results {
-  const seen: Section = { valid: false, summary: anomaly.message, anomalies: [anomaly], counts: { steps: 1 } };
-  return mergeSections({ ...sections, [section]: seen });
 }
 
 function workloadNamed(name: string): Workload {

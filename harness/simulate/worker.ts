@@ -1,40 +1,45 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import type { Valid } from '../../checker/verdict.ts';
-import { planFor, type SimulationOptions } from './plan.ts';
+import { parsePlan } from './plan-schema.ts';
+import { signatureOf } from './signature.ts';
 import { simulate } from './simulation.ts';
 import { loadSystem } from './system-module.ts';
 
-/** What a worker thread is started with. */
-export interface WorkerTask {
-  readonly systemFolder: string;
-  readonly options: SimulationOptions;
-}
-
-/** What it tells of each seed that it is sent. */
-export interface SeedOutcome {
+/** What it tells of each plan that it is sent. */
+export interface Outcome {
   readonly seed: number;
   readonly valid: Valid;
   /** Sections that are not valid. */
   readonly troubles: readonly { readonly section: string; readonly valid: Valid; readonly summary: string }[];
+  /** What went wrong, `section:kind`, each once. */
+  readonly signature: readonly string[];
   readonly eventHash: string;
   readonly events: number;
   readonly virtualMs: number;
+  /** Operations of clients that succeeded. */
   readonly operations: number;
 }
 
-/** Thread side: simulates each seed that it is sent and answers with its outcome. */
+/** Thread side: simulates each plan that it is sent and answers with its outcome. */
 async function work(): Promise<void> {
-  const { systemFolder, options } = workerData as WorkerTask;
-  const system = await loadSystem(systemFolder);
+  const system = await loadSystem(z.string().parse(workerData));
   parentPort?.on('message', async (message: unknown) => {
-    const seed = z.number().int().parse(message);
-    const { results, eventHash, events, virtualMs, history } = await simulate(planFor(options, seed), system);
+    const plan = parsePlan(message);
+    const { results, eventHash, events, virtualMs, history } = await simulate(plan, system);
     const troubles = Object.entries(results.sections)
       .filter(([, { valid }]) => valid !== true)
       .map(([section, { valid, summary }]) => ({ section, valid, summary }));
-    const operations = history.filter(({ process, type }) => process !== 'nemesis' && type === 'ok').length;
-    const outcome: SeedOutcome = { seed, valid: results.valid, troubles, eventHash, events, virtualMs, operations };
+    const outcome: Outcome = {
+      seed: plan.seed,
+      valid: results.valid,
+      troubles,
+      signature: signatureOf(results),
+      eventHash,
+      events,
+      virtualMs,
+      operations: history.filter(({ process, type }) => process !== 'nemesis' && type === 'ok').length,
+    };
     parentPort?.postMessage(outcome);
   });
 }

@@ -6,6 +6,7 @@ export const files = {
   test: 'test.json',
   history: 'history.ndjson',
   faults: 'faults.ndjson',
+  steps: 'steps.ndjson',
   results: 'results.json',
   report: 'report.html',
   anomaly: 'anomaly.txt',

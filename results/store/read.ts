@@ -12,8 +12,10 @@ import {
   parseFault,
   parseProcessRecord,
   parseResults,
+  parseStepViolation,
   parseTest,
   RunFolderError,
+  type StepViolation,
   type TestDescription,
 } from './schema.ts';
 
@@ -61,6 +63,12 @@ export function readHistory(folder: string): Lines<Op> {
 
 export function readFaults(folder: string): Lines<Fault> {
   return readLines(join(folder, files.faults), parseFault);
+}
+
+/** What was seen broken between two events; nothing where no world looks there. */
+export function readSteps(folder: string): readonly StepViolation[] {
+  const path = join(folder, files.steps);
+  return existsSync(path) ? readLines(path, parseStepViolation).records : [];
 }
 
 /** The names of the nodes that left a folder, in order. */

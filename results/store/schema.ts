@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Value } from '../../checker/history/op.ts';
-import type { Results } from '../../checker/verdict.ts';
+import type { Anomaly, Results } from '../../checker/verdict.ts';
 
 /**
  * The shapes of a run folder's files, as they are read back. A folder may come from another machine, another
@@ -58,6 +58,17 @@ const faultRecord = z.object({
   doneTime: z.number(),
   nodes: z.array(z.string()),
   links: z.array(link).optional(),
+  clock: z.object({ wallOffsetMs: z.number(), wallRate: z.number(), monotonicRate: z.number() }).optional(),
+  disturbance: z
+    .object({
+      delayMs: z.number(),
+      jitterMs: z.number(),
+      lossPercent: z.number(),
+      duplicatePercent: z.number(),
+      reorderPercent: z.number(),
+    })
+    .optional(),
+  atElection: z.literal(true).optional(),
   effects: z.array(
     z.object({
       effect: z.enum(['proven', 'moot', 'ineffective']),
@@ -69,7 +80,7 @@ const faultRecord = z.object({
 });
 
 /** What a nemesis writes for the start and the end of each fault (the same shape as nemesis' own record). */
-export interface Fault {
+export interface Fault extends FaultDetails {
   readonly kind: string;
   readonly variant: string;
   readonly id: number;
@@ -85,6 +96,23 @@ export interface Fault {
     readonly proof: { readonly [name: string]: string | number | boolean | null };
     readonly node?: string | undefined;
   }[];
+}
+
+/** What was done beyond nodes and links; each only for the kinds that have it. */
+interface FaultDetails {
+  readonly clock?:
+    | { readonly wallOffsetMs: number; readonly wallRate: number; readonly monotonicRate: number }
+    | undefined;
+  readonly disturbance?:
+    | {
+        readonly delayMs: number;
+        readonly jitterMs: number;
+        readonly lossPercent: number;
+        readonly duplicatePercent: number;
+        readonly reorderPercent: number;
+      }
+    | undefined;
+  readonly atElection?: true | undefined;
 }
 
 const anomaly = z.object({
@@ -108,6 +136,18 @@ const results = z.object({
   valid: z.union([z.boolean(), z.literal('unknown')]),
   sections: z.record(z.string(), section),
 });
+
+/**
+ * A line of `steps.ndjson`, which only the simulated world writes: an invariant of the nodes' true state that was
+ * seen broken between two events.
+ */
+export interface StepViolation {
+  /** The section of the results that it belongs to. */
+  readonly section: string;
+  readonly anomaly: Anomaly;
+}
+
+const stepViolation = z.object({ section: z.string(), anomaly });
 
 const processRecord = z.discriminatedUnion('type', [
   z.object({ type: z.literal('start'), time: z.number(), pid: z.number() }),
@@ -154,6 +194,11 @@ export function parseTest(text: string, where: string): TestDescription {
 
 export function parseFault(text: string, where: string): Fault {
   return checked<Fault>(faultRecord, jsonOf(text, where), where);
+}
+
+export function parseStepViolation(text: string, where: string): StepViolation {
+  // Missing and undefined are the same in JSON, which exactOptionalPropertyTypes does not know.
+  return checked(stepViolation, jsonOf(text, where), where) as StepViolation;
 }
 
 export function parseProcessRecord(text: string, where: string): ProcessRecord {

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import type { SimulationPlan } from './plan.ts';
+
+const count = z.number().int().nonnegative();
+const nodes = z.array(z.string());
+const link = z.object({ from: z.string(), to: z.string() });
+
+const operation = z.object({
+  time: count,
+  thread: count,
+  f: z.string(),
+  key: z.json().optional(),
+  value: z.json().optional(),
+});
+
+const fault = z.object({
+  kind: z.string(),
+  variant: z.string(),
+  startNs: count,
+  endNs: count,
+  chosen: z.object({
+    nodes,
+    links: z.array(link).optional(),
+    clock: z.object({ wallOffsetMs: z.number(), wallRate: z.number(), monotonicRate: z.number() }).optional(),
+    disturbance: z
+      .object({
+        delayMs: z.number(),
+        jitterMs: z.number(),
+        lossPercent: z.number(),
+        duplicatePercent: z.number(),
+        reorderPercent: z.number(),
+      })
+      .optional(),
+    atElection: z.literal(true).optional(),
+  }),
+});
+
+const plan = z.object({
+  seed: count,
+  workload: z.string(),
+  timeLimitMs: count,
+  ratePerS: count,
+  opTimeoutMs: count,
+  nodes: count,
+  concurrency: count,
+  keys: count,
+  opsPerKey: count,
+  faults: z.array(z.string()),
+  faultIntervalMs: count,
+  convergeMaxMs: count,
+  network: z.object({
+    latencyUs: count,
+    jitterUs: count,
+    lose: count,
+    duplicate: count,
+    reorder: count,
+    reset: count,
+  }),
+  disk: z.object({
+    syncUs: count,
+    syncJitterUs: count,
+    stallUs: count,
+    stall: count,
+    syncError: count,
+    capacityBytes: count,
+  }),
+  tuning: z.object({
+    tickMs: count,
+    electionTicks: count,
+    heartbeatTicks: count,
+    snapshotEntries: count,
+    segmentBytes: count,
+  }),
+  script: z.object({ operations: z.array(operation), faults: z.array(fault) }).optional(),
+});
+
+/**
+ * Reads a plan from a run folder or another thread.
+ * @throws ZodError
+ */
+export function parsePlan(given: unknown): SimulationPlan {
+  // Missing and undefined are the same in JSON, which exactOptionalPropertyTypes does not know.
+  return plan.parse(given) as SimulationPlan;
+}
