@@ -31,6 +31,8 @@ export function plant(mutant: Mutant): string {
   const draft = `${home}.${process.pid}`;
   mkdirSync(draft, { recursive: true });
   cpSync(original, join(draft, 'system'), { recursive: true, filter: (path) => !/\.test\.js(\.map)?$/.test(path) });
+  // The doors are shared: a simulated port's error must be of the class that the copy looks for.
+  writeFileSync(join(draft, 'system', 'ports.js'), "export * from '../../../system/ports.js';\n");
   for (const { file, text } of edited) writeFileSync(join(draft, file), text);
   // The ports' errors are told by their class: the simulator throws the same one that the copy knows.
   writeFileSync(join(draft, 'system', 'ports.js'), "export * from '../../../system/ports.js';\n");
