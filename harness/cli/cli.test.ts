@@ -64,8 +64,7 @@ t.test('a history with a broken line names the file and the line', async (t) => 
   const dir = t.testdir({
     'broken.ndjson':
       '{"process":0,"type":"invoke","f":"read"}\n{"process":0,"type":\n{"process":0,"type":"ok","f":"read"}\n',
-    'cut.ndjson':
-      '{"process":0,"type":"invoke","f":"write","value":1}\n{"process":0,"type":"ok","f":"write","value":1}\n{"proc',
+    'cut.ndjson': '{"process":0,"type":"invoke","f":"read"}\n{"process":0,"type":"ok","f":"read","value":null}\n{"proc',
   });
   const broken = await splitbrain(['check', 'broken.ndjson'], { cwd: dir });
   t.equal(broken.exitCode, exitCodes.usage);
@@ -127,7 +126,7 @@ t.test('the verdict decides the exit code', async (t) => {
   writeFileSync(history, `${lines.slice(0, 3).join('\n')}\n{broken\n${lines[3]}\n`);
   const broken = await splitbrain(['check', folder]);
   t.equal(broken.exitCode, exitCodes.usage);
-  t.match(broken.stderr, /history\.ndjson:4: not JSON/);
+  t.match(broken.stderr, /history\.ndjson: line 4: not a JSON object/);
 });
 
 t.test('killed in the middle, what was recorded is there and can be checked', async (t) => {
