@@ -6,6 +6,7 @@ import type { Chosen } from './fault-kind.ts';
 import { defaultKinds, faultKinds, kinds } from './kinds.ts';
 import { startNemesis } from './nemesis.ts';
 import { majoritySize } from './node-targets.ts';
+import { scriptOf } from './script.ts';
 import { summarizeFaults } from './summarize.ts';
 import type { ClockFault, Effect, FaultRecord, Link, NodeId, World } from './world.ts';
 
@@ -149,6 +150,37 @@ t.test('the plan', async (t) => {
     const options = { intervalMs: 1, random: seeded(1), now: () => 0, record: () => {} };
     t.throws(() => startNemesis({ ...options, world: new FlagWorld(1, 0), kinds: ['flood'] }), RangeError);
   });
+});
+
+t.test('what is on record can be done again by script', async (t) => {
+  const endMs = 60_000;
+  const records = await runFor(endMs, 3);
+  const world = new FlagWorld(5, endMs);
+  const again: FaultRecord[] = [];
+  const nemesis = startNemesis({
+    world,
+    kinds: defaultKinds,
+    script: scriptOf(records),
+    intervalMs: 4000,
+    random: seeded(99),
+    now: () => world.nowMs * 1e6,
+    record: (fault) => again.push(fault),
+  });
+  await world.sleep(0);
+  while (world.nowMs < endMs && again.length < records.length) await Promise.resolve();
+  await nemesis.stop();
+  const told = (all: readonly FaultRecord[]) =>
+    all.map(({ kind, variant, phase, nodes, links, clock, time }) => ({
+      kind,
+      variant,
+      phase,
+      nodes,
+      links,
+      clock,
+      time,
+    }));
+  t.same(told(again), told(records));
+  t.equal(nemesis.unfinished(), undefined);
 });
 
 t.test('a world that fails is recorded as a fault without effect, and what it left is healed', async (t) => {

@@ -27,6 +27,8 @@ export interface Nemesis {
    * for the same end.
    */
   stop(): Promise<void>;
+  /** What is being done at this moment, not yet on record: for a run that ends in the middle of it. */
+  unfinished(): FaultRecord | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export function startNemesis(options: NemesisOptions): Nemesis {
   finished.catch(() => {}); // `stop` tells.
   let stopped: Promise<void> | undefined;
   return {
+    unfinished: () => loop.unfinished,
     stop() {
       stopped ??= loop.stop(finished);
       return stopped;
@@ -55,6 +58,7 @@ class NemesisLoop {
   #askStop: () => void = () => {};
   #stopping = false;
   #lastId = 0;
+  unfinished: FaultRecord | undefined;
 
   constructor(options: NemesisOptions) {
     this.#options = options;
@@ -144,7 +148,9 @@ class NemesisLoop {
     act: () => Promise<readonly NodeEffect[]>,
   ): Promise<void> {
     const time = this.#options.now();
+    this.unfinished = { ...fault, time, doneTime: time, effects: [] };
     const effects = await act();
+    this.unfinished = undefined;
     this.#options.record({ ...fault, time, doneTime: this.#options.now(), effects });
   }
 

@@ -6,6 +6,7 @@ import { exitCodes, explain } from './exit.ts';
 import { replayCommand } from './replay.ts';
 import { reportCommand } from './report.ts';
 import { serveCommand } from './serve.ts';
+import { shrinkCommand } from './shrink.ts';
 import { simCommand } from './sim.ts';
 import { testCommand } from './test.ts';
 import { UsageError } from './usage-error.ts';
@@ -34,10 +35,13 @@ async function main(words: readonly string[]): Promise<number> {
     .command(replayCommand.command, replayCommand.describe, replayCommand.builder, (argv) =>
       replayCommand.handler(argv).then(ended),
     )
+    .command(shrinkCommand.command, shrinkCommand.describe, shrinkCommand.builder, (argv) =>
+      shrinkCommand.handler(argv).then(ended),
+    )
     .command(serveCommand.command, serveCommand.describe, serveCommand.builder, (argv) =>
       serveCommand.handler(argv).then(ended),
     )
-    .demandCommand(1, 'say what to do: splitbrain test, sim, check, replay, report or serve; --help tells more')
+    .demandCommand(1, 'say what to do: splitbrain test, sim, check, replay, shrink, report or serve; --help tells more')
     .strict()
     .version(version)
     .help()

@@ -11,6 +11,7 @@ import { any, flipFlop, mix } from './choice.ts';
 import { type Generator, nothing } from './generator.ts';
 import { concurrentKeys, sequentialKeys } from './independent.ts';
 import { seededRandom } from './random.ts';
+import { scripted } from './scripted.ts';
 import { clients, eachThread, nemesis, onThreads, phases, reserve, sequence, synchronize, then } from './threads.ts';
 import { delay, sleep, stagger, timeLimit } from './time.ts';
 
@@ -51,6 +52,26 @@ async function simulate(generator: Generator, options: Simulated = {}): Promise<
 const invoked = (history: readonly Op[]) => history.filter(({ type }) => type === 'invoke');
 const names = (history: readonly Op[]) => invoked(history).map(({ f }) => f);
 const many = (f: string) => repeat(one({ f }));
+
+t.test('a script is carried out by its threads at its times, late where a thread is busy', async (t) => {
+  const ops = [
+    { time: 5 * ms, thread: 1, f: 'a' },
+    { time: 6 * ms, thread: 1, f: 'b' },
+    { time: 7 * ms, thread: 0, f: 'c', key: 'x', value: 3 },
+    { time: 90 * ms, thread: 2, f: 'd' },
+  ];
+  const seen = invoked(await simulate(scripted(ops)));
+  t.same(
+    seen.map(({ f, time, process }) => [f, time / ms, process]),
+    [
+      ['a', 5, 1],
+      ['c', 7, 0],
+      ['b', 15, 1],
+      ['d', 90, 2],
+    ],
+  );
+  t.match(seen[1], { key: 'x', value: 3 });
+});
 
 t.test('how many', async (t) => {
   t.same(names(await simulate(one({ f: 'a' }))), ['a']);

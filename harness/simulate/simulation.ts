@@ -2,7 +2,7 @@ import { checkCrash } from '../../checker/crash.ts';
 import { parseAudit } from '../../checker/durability/audit-record.ts';
 import type { Op } from '../../checker/history/op.ts';
 import type { Results, Section } from '../../checker/verdict.ts';
-import { startNemesis } from '../../nemesis/nemesis.ts';
+import { type Nemesis, startNemesis } from '../../nemesis/nemesis.ts';
 import type { FaultRecord } from '../../nemesis/world.ts';
 import type { StepViolation } from '../../results/store/schema.ts';
 import { Client as StoreClient } from '../../system/client/index.ts';
@@ -115,8 +115,9 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     log.text(JSON.stringify(op));
   });
   const store = (node: string) => new StoreClient(node, cluster.exchange);
-  const startFaults = () =>
-    startNemesis({
+  let nemesis: Nemesis | undefined;
+  const startFaults = () => {
+    nemesis = startNemesis({
       world: cluster,
       kinds: plan.faults,
       script: plan.script?.faults,
@@ -128,6 +129,8 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
         log.text(JSON.stringify(fault));
       },
     });
+    return nemesis;
+  };
   const nemesisRandom = random('nemesis');
 
   scheduler.schedule(0, eventKind.harness, harnessProcess, () => {
@@ -164,6 +167,8 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   }
   await scheduler.run((plan.timeLimitMs + closingMaxMs) * 1000);
   if (failure !== undefined) throw failure.error;
+  const unfinished = nemesis?.unfinished();
+  if (unfinished !== undefined) faults.push(unfinished);
 
   return {
     violations,

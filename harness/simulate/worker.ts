@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { z } from 'zod';
 import type { Valid } from '../../checker/verdict.ts';
 import { parsePlan } from './plan-schema.ts';
-import { signatureOf } from './signature.ts';
+import { type FoundAnomaly, foundAnomalies } from './signature.ts';
 import { simulate } from './simulation.ts';
 import { loadSystem } from './system-module.ts';
 
@@ -12,8 +12,8 @@ export interface Outcome {
   readonly valid: Valid;
   /** Sections that are not valid. */
   readonly troubles: readonly { readonly section: string; readonly valid: Valid; readonly summary: string }[];
-  /** What went wrong, `section:kind`, each once. */
-  readonly signature: readonly string[];
+  /** What went wrong, each once. */
+  readonly anomalies: readonly FoundAnomaly[];
   readonly eventHash: string;
   readonly events: number;
   readonly virtualMs: number;
@@ -34,7 +34,7 @@ async function work(): Promise<void> {
       seed: plan.seed,
       valid: results.valid,
       troubles,
-      signature: signatureOf(results),
+      anomalies: foundAnomalies(results, history, virtualMs),
       eventHash,
       events,
       virtualMs,
