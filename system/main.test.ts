@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { createServer } from 'node:net';
@@ -175,6 +175,59 @@ t.test('SIGTERM: leadership is handed over, the process ends with 0', async (t) 
   const after = await survivor.status();
   t.ok(after.ok && after.value.leader !== null && after.value.leader !== String(leader), 'another leads already');
 });
+
+t.test('an audit whose last line was cut goes on with a line of its own', async (t) => {
+  const { folder, start } = await setting(t);
+  const path = join(folder, 'audit-1');
+  const whole = '{"type":"start","node":"1","incarnation":"0000000a","applied":0}\n';
+  // Longer than what is looked at in one go.
+  writeFileSync(path, `${whole}{"type":"apply","index":${'1'.repeat(100_000)}`);
+  const node = await start(1);
+  t.match(
+    node.lines.find(({ event }) => event === 'audit-repaired'),
+    { cutBytes: 100_024 },
+  );
+  await node.end('SIGKILL');
+  const audit = readFileSync(path, 'utf8');
+  t.ok(audit.startsWith(whole));
+  const lines = audit.trimEnd().split('\n');
+  t.ok(lines.length >= 2);
+  for (const line of lines) t.doesNotThrow(() => JSON.parse(line));
+  writeFileSync(path, '{"type":');
+  await (await start(1)).end('SIGKILL');
+  t.match(readFileSync(path, 'utf8'), /^\{"type":"start"/, 'also when no line was whole');
+});
+
+const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0;
+t.test(
+  'a disk that fails: the process says so, acknowledges nothing and exits with 70',
+  {
+    skip: hasPrlimit ? false : 'without prlimit (util-linux) no real write can be made to fail',
+  },
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'splitbrain-main-'));
+    const [peer] = await freePorts(1);
+    const url = `http://127.0.0.1:${peer}`;
+    const node = new Process(['--id', '1', '--cluster', url, '--port', '0', '--data-dir', folder]);
+    const { exchange, close } = createHttpExchange();
+    t.teardown(async () => {
+      await node.end('SIGKILL');
+      await close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const client = new Client(`http://127.0.0.1:${(await node.line('listening')).clientPort}`, exchange);
+    await eventually(
+      () => client.put('ready', 'yes'),
+      ({ ok }) => ok,
+    );
+    // From here on each write to a file fails with EFBIG: not a full disk, so nothing to wait for.
+    t.equal(spawnSync('prlimit', ['--pid', String(node.child.pid), '--fsize=0:0']).status, 0);
+    const lost = await client.put('lost', 'x');
+    t.match(lost, { ok: false, outcome: 'unknown' });
+    t.equal(await node.exited, 70);
+    t.match(await node.line('crash'), { level: 'fatal', code: 'EFBIG' });
+  },
+);
 
 t.test('TLS for clients, mutual TLS for peers', async (t) => {
   const keys = mkdtempSync(join(tmpdir(), 'splitbrain-keys-'));

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { pino } from 'pino';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
@@ -151,12 +151,32 @@ function isSystemError(error: unknown): error is Error {
   return error instanceof Error && 'syscall' in error;
 }
 
+/** A last line that was cut off when its writer was killed goes first: what follows must not be joined on to it. */
 function openAudit(path: string): (lines: string) => void {
-  const descriptor = openSync(path, 'a');
+  const descriptor = openSync(path, 'a+');
+  const { size } = fstatSync(descriptor);
+  const wholeBytes = endOfLastLine(descriptor, size);
+  if (wholeBytes < size) {
+    ftruncateSync(descriptor, wholeBytes);
+    log('warn', 'audit-repaired', { file: path, cutBytes: size - wholeBytes });
+  }
   return (lines) => {
     const bytes = Buffer.from(lines);
     for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
   };
+}
+
+/** @returns how many bytes of the file end with a newline */
+function endOfLastLine(descriptor: number, size: number): number {
+  const block = Buffer.alloc(64 * 1024);
+  for (let end = size; end > 0; ) {
+    const start = Math.max(0, end - block.length);
+    const got = readSync(descriptor, block, 0, end - start, start);
+    const at = block.subarray(0, got).lastIndexOf(0x0a);
+    if (at >= 0) return start + at + 1;
+    end = start;
+  }
+  return 0;
 }
 
 const dataDirectory = flags['data-dir'] ?? `data-${config.id}`;

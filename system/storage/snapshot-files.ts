@@ -65,7 +65,12 @@ export class SnapshotFiles {
     const file = await this.fileSystem.open(path, 'create');
     const added = () => this.add(metadata);
     const writer = new Writer(this.fileSystem, file, metadata, added);
-    await writer.begin(this.clusterId);
+    try {
+      await writer.begin(this.clusterId);
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
     return writer;
   }
 
@@ -157,6 +162,7 @@ class Writer implements SnapshotWriter {
   private position = 0;
   private synced = 0;
   private checksum = 0;
+  private closed = false;
 
   constructor(fileSystem: FileSystem, file: File, metadata: SnapshotMetadata, added: () => void) {
     this.fileSystem = fileSystem;
@@ -177,15 +183,22 @@ class Writer implements SnapshotWriter {
   async finish(): Promise<void> {
     await this.block(new Uint8Array(0));
     await this.file.datasync();
-    await this.file.close();
+    await this.close();
     await this.fileSystem.rename(this.file.path, snapshotPath(this.metadata));
     await this.fileSystem.syncDirectory(SNAPSHOT_DIRECTORY);
     this.added();
   }
 
   async abort(): Promise<void> {
-    await this.file.close();
+    await this.close();
     await this.fileSystem.remove(this.file.path);
+  }
+
+  /** Once: after a `finish` that failed late, the descriptor may be another file's already. */
+  private async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.file.close();
   }
 
   private async block(bytes: Uint8Array): Promise<void> {

@@ -17,11 +17,28 @@ interface Event {
   readonly run: () => void;
 }
 
+/** Consulted before each operation of a disk; an error fails it. `sync` is also asked for the sync of a durable write. */
+export type DiskFault = (
+  operation:
+    | 'makeDirectory'
+    | 'list'
+    | 'rename'
+    | 'remove'
+    | 'syncDirectory'
+    | 'open'
+    | 'close'
+    | 'read'
+    | 'write'
+    | 'sync',
+  path: string,
+) => PortError | undefined;
+
 /** One machine: its disk outlives its processes, whose callbacks stop with them. */
 class Machine {
   readonly files = new Map<string, Stored>();
   generation = 0;
   readonly connections = new Set<MemoryConnection>();
+  diskFault: DiskFault = () => undefined;
 }
 
 /** Several nodes in one process on virtual time, deterministic for a seed: the smallest world that cluster tests need. */
@@ -81,6 +98,20 @@ export class MemoryWorld {
     for (const file of machine.files.values()) file.crash();
   }
 
+  /** From now on the machine's disk does what this says. */
+  breakDisk(name: string, fault: DiskFault): void {
+    this.#machine(name).diskFault = fault;
+  }
+
+  mendDisk(name: string): void {
+    this.#machine(name).diskFault = () => undefined;
+  }
+
+  /** Paths of the files on the machine's disk. */
+  files(name: string): string[] {
+    return [...this.#machine(name).files.keys()].sort();
+  }
+
   /** The ports of a process that now starts on the machine. */
   ports(name: string): Ports {
     const machine = this.#machine(name);
@@ -108,7 +139,7 @@ export class MemoryWorld {
         endOfTurn: (callback) => later(0, callback),
       },
       random: { uint32: () => this.#random() },
-      fileSystem: memoryFileSystem(machine.files, later),
+      fileSystem: memoryFileSystem(machine, later),
       network: {
         listen: async (address, accept): Promise<Listener> => {
           if (this.#listeners.has(address.port)) throw new PortError('EADDRINUSE', `port ${address.port} is taken`);
@@ -308,11 +339,14 @@ class Stored {
   }
 }
 
-function memoryFileSystem(files: Map<string, Stored>, later: Later): FileSystem {
-  const after = <T>(action: () => T): Promise<T> =>
+function memoryFileSystem(machine: Machine, later: Later): FileSystem {
+  const { files } = machine;
+  const after = <T>(operation: Parameters<DiskFault>[0], path: string, action: () => T): Promise<T> =>
     new Promise((resolve, reject) => {
       later(diskDelayMs, () => {
         try {
+          const error = machine.diskFault(operation, path);
+          if (error !== undefined) throw error;
           resolve(action());
         } catch (error) {
           reject(error);
@@ -324,52 +358,53 @@ function memoryFileSystem(files: Map<string, Stored>, later: Later): FileSystem 
     if (file === undefined) throw new PortError('ENOENT', `no file ${path}`);
     return file;
   };
+  const opened = (path: string, file: Stored): File => ({
+    path,
+    size: () => after('read', path, () => file.length),
+    read: (position, lengthBytes) => after('read', path, () => file.read(position, lengthBytes)),
+    write: (position, chunks) => after('write', path, () => file.write(position, chunks)),
+    datasync: () => after('sync', path, () => file.sync()),
+    writeDurably(position, chunks, done) {
+      later(diskDelayMs, () => {
+        const unwritten = machine.diskFault('write', path);
+        if (unwritten !== undefined) return done(unwritten);
+        file.write(position, chunks);
+        const unsynced = machine.diskFault('sync', path);
+        if (unsynced !== undefined) return done(unsynced);
+        file.sync();
+        done(undefined);
+      });
+    },
+    truncate: (lengthBytes) => after('write', path, () => file.truncate(lengthBytes)),
+    close: () => after('close', path, () => {}),
+  });
   return {
-    makeDirectory: () => after(() => {}),
-    syncDirectory: () => after(() => {}),
+    makeDirectory: (path) => after('makeDirectory', path, () => {}),
+    syncDirectory: (path) => after('syncDirectory', path, () => {}),
     list: (path) =>
-      after(() =>
+      after('list', path, () =>
         [...files.keys()]
           .filter((name) => name.startsWith(`${path}/`))
           .map((name) => name.slice(path.length + 1))
           .sort(),
       ),
     rename: (from, to) =>
-      after(() => {
+      after('rename', from, () => {
         files.set(to, find(from));
         files.delete(from);
       }),
     remove: (path) =>
-      after(() => {
+      after('remove', path, () => {
         find(path);
         files.delete(path);
       }),
     open: (path, mode) =>
-      after(() => {
+      after('open', path, () => {
         if (mode === 'create') {
           if (files.has(path)) throw new PortError('EEXIST', `there is a file ${path}`);
           files.set(path, new Stored());
         }
-        return memoryFile(path, find(path), later, after);
+        return opened(path, find(path));
       }),
-  };
-}
-
-function memoryFile(path: string, file: Stored, later: Later, after: <T>(action: () => T) => Promise<T>): File {
-  return {
-    path,
-    size: () => after(() => file.length),
-    read: (position, lengthBytes) => after(() => file.read(position, lengthBytes)),
-    write: (position, chunks) => after(() => file.write(position, chunks)),
-    datasync: () => after(() => file.sync()),
-    writeDurably(position, chunks, done) {
-      later(diskDelayMs, () => {
-        file.write(position, chunks);
-        file.sync();
-        done(undefined);
-      });
-    },
-    truncate: (lengthBytes) => after(() => file.truncate(lengthBytes)),
-    close: () => after(() => {}),
   };
 }
