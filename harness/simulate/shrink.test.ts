@@ -46,8 +46,9 @@ t.test('a failing run is kept, judged again with the same answer, and made small
   const systemFolder = plant(mutant);
   const system = await loadSystem(systemFolder);
   let seed = 1;
-  let plan = planFor(options, seed);
-  while (!signatureOf((await simulate(plan, system)).results).includes(wanted)) plan = planFor(options, ++seed);
+  const drawn = () => planFor({ ...options, timeLimitMs: 15_000 }, seed++);
+  let plan = drawn();
+  while (!signatureOf((await simulate(plan, system)).results).includes(wanted)) plan = drawn();
 
   const { folder, ran } = await keepRun({ systemFolder, plan, mutant: mutant.name, root: t.testdir() });
   const kept = JSON.parse(readFileSync(join(folder, files.test), 'utf8'));

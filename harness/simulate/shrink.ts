@@ -30,9 +30,10 @@ const tailsMs = [50, 1500, 5000];
 const leadMs = 1500;
 /**
  * How many seeds a candidate is given. With the script fixed the seed only decides the timing of network, disks and
- * elections; where less happens that timing is another, and the anomaly may need a few throws to show again.
+ * elections; where less happens that timing is another, and the anomaly may need a few throws to show again. More
+ * of them are worth their time when few get no further.
  */
-const seedsFor = { window: 4, nodes: 2, piece: 2 } as const;
+const seedsRising = [2, 8];
 
 /**
  * Makes a failing run smaller while the same anomaly stays: less time, fewer faults, nodes, keys, clients and
@@ -50,6 +51,7 @@ class Search {
   readonly #options: ShrinkOptions;
   /** When the best plan's anomaly is complete, in its own time. */
   #anomalyMs = 0;
+  #seeds = 1;
 
   constructor(options: ShrinkOptions) {
     this.#options = options;
@@ -58,15 +60,18 @@ class Search {
   async run(): Promise<void> {
     const { plan, ran } = this.#options;
     const whole = asScript(plan, ran.history, ran.faults);
-    await this.#firstOf([whole], seedsFor.window);
+    await this.#firstOf([whole]);
     if (this.best === undefined) return;
-    for (let before = -1; before !== this.#size() && !this.#options.signal.aborted; ) {
-      before = this.#size();
-      await this.#lessTime();
-      await this.#fewerFaults();
-      await this.#fewerNodes();
-      await this.#oneKey();
-      await this.#fewerOperations();
+    for (const seeds of seedsRising) {
+      this.#seeds = seeds;
+      for (let before = -1; before !== this.#size() && !this.#options.signal.aborted; ) {
+        before = this.#size();
+        await this.#lessTime();
+        await this.#fewerFaults();
+        await this.#fewerNodes();
+        await this.#oneKey();
+        await this.#fewerOperations();
+      }
     }
   }
 
@@ -87,7 +92,7 @@ class Search {
       ),
     );
     const shorter = candidates.filter(({ timeLimitMs }) => timeLimitMs < best.timeLimitMs);
-    await this.#firstOf(shorter, seedsFor.window);
+    await this.#firstOf(shorter);
   }
 
   async #fewerFaults(): Promise<void> {
@@ -96,10 +101,10 @@ class Search {
     const { faults } = best.script;
     const few = faults.length === 0 ? [] : [withFaults(best, [])];
     const alone = faults.length > 1 ? faults.map((fault) => withFaults(best, [fault])) : [];
-    if (await this.#firstOf([...few, ...alone], seedsFor.piece)) return;
+    if (await this.#firstOf([...few, ...alone])) return;
     for (let at = faults.length - 1; at >= 0; at--) {
       const now: ScriptedPlan = this.best ?? best;
-      await this.#firstOf([withFaults(now, now.script.faults.toSpliced(at, 1))], seedsFor.piece);
+      await this.#firstOf([withFaults(now, now.script.faults.toSpliced(at, 1))]);
     }
   }
 
@@ -109,7 +114,7 @@ class Search {
     const nodes = Array.from({ length: best.nodes }, (_, at) => String(at + 1));
     const sizes = [3].filter((size) => size < best.nodes);
     const candidates = sizes.flatMap((size) => subsets(nodes, size).map((kept) => withNodes(best, kept)));
-    await this.#firstOf(candidates, seedsFor.nodes);
+    await this.#firstOf(candidates);
   }
 
   async #oneKey(): Promise<void> {
@@ -124,7 +129,7 @@ class Search {
         operations.filter(({ key }) => JSON.stringify(key) === only),
       ),
     );
-    await this.#firstOf(candidates, seedsFor.nodes);
+    await this.#firstOf(candidates);
   }
 
   /** Leaves out halves, quarters, … down to single operations. */
@@ -141,7 +146,7 @@ class Search {
         const starts = Array.from({ length: this.#options.pool.size }, (_, piece) => at + piece * length);
         const pieces = starts.filter((start) => start < operations.length);
         const candidates = pieces.map((start) => withOperations(now, operations.toSpliced(start, length)));
-        if (!(await this.#firstOf(candidates, seedsFor.piece))) at += length * pieces.length;
+        if (!(await this.#firstOf(candidates))) at += length * pieces.length;
       }
     }
   }
@@ -150,10 +155,10 @@ class Search {
    * Takes the first candidate that shows the anomaly, under its own seed or one of the next.
    * @returns whether there was one
    */
-  async #firstOf(candidates: readonly ScriptedPlan[], seeds: number): Promise<boolean> {
+  async #firstOf(candidates: readonly ScriptedPlan[]): Promise<boolean> {
     const { pool, signal, wanted } = this.#options;
     const throws = candidates.flatMap((plan) =>
-      Array.from({ length: seeds }, (_, more) => ({ ...plan, seed: (plan.seed + more) % 2 ** 32 })),
+      Array.from({ length: this.#seeds }, (_, more) => ({ ...plan, seed: (plan.seed + more) % 2 ** 32 })),
     );
     for (let at = 0; at < throws.length && !signal.aborted; at += pool.size) {
       const batch = throws.slice(at, at + pool.size);
