@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { version } from '../version.ts';
 import { checkCommand, standardInput } from './check.ts';
 import { exitCodes, explain } from './exit.ts';
+import { mutantsCommand } from './mutants.ts';
 import { replayCommand } from './replay.ts';
 import { reportCommand } from './report.ts';
 import { serveCommand } from './serve.ts';
@@ -41,7 +42,13 @@ async function main(words: readonly string[]): Promise<number> {
     .command(serveCommand.command, serveCommand.describe, serveCommand.builder, (argv) =>
       serveCommand.handler(argv).then(ended),
     )
-    .demandCommand(1, 'say what to do: splitbrain test, sim, check, replay, shrink, report or serve; --help tells more')
+    .command(mutantsCommand.command, mutantsCommand.describe, mutantsCommand.builder, (argv) =>
+      mutantsCommand.handler(argv).then(ended),
+    )
+    .demandCommand(
+      1,
+      'say what to do: splitbrain test, sim, mutants, check, replay, shrink, report or serve; --help tells more',
+    )
     .strict()
     .version(version)
     .help()

@@ -233,6 +233,11 @@ const rows: readonly Mutant[] = [
       raft.log.append(entries.map((entry, at) => ({ ...entry, index: end + 1 + at })));
     }`,
       },
+      {
+        file: 'system/node/snapshotter.ts',
+        find: `if (margin >= this.#memory.firstIndex()) this.#memory.compact(margin);`,
+        replace: `this.#memory.compact(index);`,
+      },
     ],
   },
   {
@@ -348,23 +353,21 @@ const rows: readonly Mutant[] = [
   },
   {
     name: 'applied-index-apart',
-    breaks: 'the applied index of a snapshot is taken at another moment than its state',
+    breaks: 'the applied index in a snapshot is older than the state beside it',
     source: 'etcd#13766',
     seenBy: 'hash',
     edits: [
       {
         file: 'system/node/snapshotter.ts',
-        find: `    const view = this.#replica.store.view();
-`,
-        replace: '',
+        find: `    const { appliedIndex: index, appliedTerm: term, membership } = this.#replica;`,
+        replace: `    const { membership, store } = this.#replica;
+    const index = store.appliedIndex - 5;
+    const term = Number(this.#memory.term(index));`,
       },
       {
         file: 'system/node/snapshotter.ts',
-        find: `    const writer = await snapshots.create(metadata);
-`,
-        replace: `    const writer = await snapshots.create(metadata);
-    const view = this.#replica.store.view(index);
-`,
+        find: `    const view = this.#replica.store.view();`,
+        replace: `    const view = this.#replica.store.view(index);`,
       },
       {
         file: 'system/kv/store.ts',
@@ -439,19 +442,16 @@ const rows: readonly Mutant[] = [
       },
       {
         file: 'system/node/snapshotter.ts',
-        find: `const filesKept = 2;`,
-        replace: `const filesKept = 1;`,
+        find: `      await writer.finish();
+`,
+        replace: `      await writer.finish();
+      await snapshots.purge(1);
+`,
       },
       {
         file: 'system/node/node.ts',
-        find: `        if (reader === undefined || this.#stopped) return report(false);
-        this.transport.sendSnapshot(message, reader, report);`,
-        replace: `        if (reader === undefined || this.#stopped) return;
-        const isThere = () => snapshots.list().some(({ index }) => index === metadata.index);
-        const next = async () => (isThere() ? reader.next() : Promise.reject(new Error('the snapshot is gone')));
-        this.transport.sendSnapshot(message, { ...reader, next }, (sent) => {
-          if (sent || isThere()) report(sent);
-        });`,
+        find: `        if (reader === undefined || this.#stopped) return report(false);`,
+        replace: `        if (reader === undefined || this.#stopped) return;`,
       },
     ],
   },

@@ -1,0 +1,118 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { Argv } from 'yargs';
+import { runId } from '../../results/store/layout.ts';
+import { mutants } from '../mutants/catalog.ts';
+import type { Mutant } from '../mutants/mutant.ts';
+import { realRuns } from '../mutants/real-runs.ts';
+import { simulatedRuns } from '../mutants/simulated-runs.ts';
+import { foundByRow, isGood, markdown, type Row, type Table } from '../mutants/table.ts';
+import type { Mode, Trial } from '../mutants/trial.ts';
+import { exitCodes } from './exit.ts';
+import { duration, integer, oneOf, text } from './flags.ts';
+import { interruptible } from './interruptible.ts';
+
+const worlds = new Map([
+  ['sim', 'sim' as const],
+  ['real', 'real' as const],
+]);
+
+function flags(yargs: Argv) {
+  return yargs
+    .option('world', {
+      describe: 'Where they are run: sim (deterministic simulation) or real (processes)',
+      default: 'sim',
+      requiresArg: true,
+      coerce: oneOf('world', worlds),
+    })
+    .option('only', {
+      describe: 'Only this one',
+      requiresArg: true,
+      coerce: oneOf('only', mutants),
+    })
+    .option('budget', {
+      describe: 'For each of them, and for the unmutated system',
+      default: '5m',
+      requiresArg: true,
+      coerce: duration('budget', 1000, 86_400_000),
+    })
+    .option('workers', {
+      describe: 'Worker threads, for sim',
+      defaultDescription: 'one a core',
+      requiresArg: true,
+      coerce: integer('workers', 1, 256),
+    })
+    .option('results', {
+      describe: 'Where the table goes, and the folders of real runs',
+      default: 'results/mutants',
+      requiresArg: true,
+      coerce: text('results'),
+    })
+    .option('json', { describe: 'Print the table as JSON', type: 'boolean', default: false });
+}
+
+export const mutantsCommand = {
+  command: 'mutants',
+  describe: 'Plant bugs that real systems shipped, one after another, and see whether each is found',
+  builder: (yargs: Argv) =>
+    flags(yargs)
+      .example('$0 mutants --budget 1m', 'all of them in simulation')
+      .example('$0 mutants --world real --only local-read', 'one of them in real processes'),
+  handler: measure,
+};
+
+type Flags = Awaited<ReturnType<typeof flags>['argv']>;
+
+async function measure(given: Flags): Promise<number> {
+  const { world, budget: budgetMs, results, json } = given;
+  const { signal, release } = interruptible('ending the run that is under way, then telling what was seen so far');
+  const started = new Date();
+  const chosen = given.only === undefined ? [...mutants.values()] : [given.only];
+  const rows: Row[] = [];
+  try {
+    const unmutated = await tried(undefined, 'as-it-runs', budgetMs, given, signal);
+    for (const mutant of chosen) {
+      if (signal.aborted) break;
+      const { name, breaks, source, seenBy } = mutant;
+      const row = { mutant: { name, breaks, source, seenBy }, trials: await trialsOf(mutant, given, signal) };
+      process.stderr.write(`${name}: ${foundByRow(row) ? 'found' : 'NOT found'} by ${seenBy}\n`);
+      rows.push(row);
+    }
+    const interrupted = signal.aborted;
+    const table: Table = { world, started: started.toISOString(), budgetMs, interrupted, unmutated, rows };
+    const path = store(table, results, runId(started, world));
+    console.log(json ? JSON.stringify({ path, ...table }) : `${markdown(table)}\n${path}`);
+    return isGood(table) ? exitCodes.valid : exitCodes.invalid;
+  } finally {
+    release();
+  }
+}
+
+/** As it runs; and, where that does not show it to the checker of its row, once more with assertions passed over. */
+async function trialsOf(mutant: Mutant, given: Flags, signal: AbortSignal): Promise<readonly Trial[]> {
+  if (given.world === 'real') return [await tried(mutant, 'as-it-runs', given.budget, given, signal)];
+  const asItRuns = await tried(mutant, 'as-it-runs', given.budget / 2, given, signal);
+  if (asItRuns.firstByRow !== undefined) return [asItRuns];
+  return [asItRuns, await tried(mutant, 'assertions-recorded', given.budget / 2, given, signal)];
+}
+
+function tried(
+  mutant: Mutant | undefined,
+  mode: Mode,
+  budgetMs: number,
+  given: Flags,
+  signal: AbortSignal,
+): Promise<Trial> {
+  if (given.world === 'real') return realRuns({ mutant, budgetMs, runsRoot: given.results, signal });
+  return simulatedRuns({ mutant, mode, budgetMs, workers: given.workers ?? availableParallelism(), signal });
+}
+
+/** @returns where the table for people is; the one for programs lies beside it */
+function store(table: Table, folder: string, name: string): string {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(table, null, 2)}\n`);
+  const path = join(folder, `${name}.md`);
+  writeFileSync(path, markdown(table));
+  return path;
+}

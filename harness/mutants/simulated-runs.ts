@@ -1,0 +1,65 @@
+import { Worker } from 'node:worker_threads';
+import { ownSystem } from '../simulate/system-module.ts';
+import type { Mutant } from './mutant.ts';
+import { plant } from './plant.ts';
+import type { RunnerTask } from './simulated-runner.ts';
+import { type Mode, type Outcome, type Trial, TrialTally } from './trial.ts';
+
+export interface SimulatedRuns {
+  /** Undefined: the system as it is. */
+  readonly mutant: Mutant | undefined;
+  readonly mode: Mode;
+  readonly workers: number;
+  readonly budgetMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Simulates seeds 1, 2, 3 … on worker threads, until the mutant is found or the budget is spent; a seed that is under
+ * way then is given up.
+ */
+export async function simulatedRuns({ mutant, mode, workers, budgetMs, signal }: SimulatedRuns): Promise<Trial> {
+  const task: RunnerTask = { systemFolder: mutant === undefined ? ownSystem : plant(mutant), mode };
+  const tally = new TrialTally(mode, mutant);
+  const over = new AbortController();
+  const stop = () => over.abort();
+  const timer = setTimeout(stop, budgetMs);
+  signal.addEventListener('abort', stop);
+  if (signal.aborted) stop();
+  let seed = 0;
+  const next = () => ++seed;
+  const told = (outcome: Outcome) => {
+    if (tally.add(outcome)) stop();
+  };
+  try {
+    await Promise.all(Array.from({ length: workers }, () => runner(task, next, told, over.signal)));
+  } finally {
+    stop();
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+  }
+  return tally.trial();
+}
+
+/** Resolves when its thread has ended. */
+function runner(
+  task: RunnerTask,
+  next: () => number,
+  told: (outcome: Outcome) => void,
+  end: AbortSignal,
+): Promise<void> {
+  if (end.aborted) return Promise.resolve();
+  const worker = new Worker(new URL('./simulated-runner.js', import.meta.url), { workerData: task });
+  const stop = () => void worker.terminate();
+  end.addEventListener('abort', stop);
+  return new Promise<void>((resolve, reject) => {
+    worker.on('online', () => worker.postMessage(next()));
+    worker.on('message', (outcome: Outcome) => {
+      if (end.aborted) return;
+      told(outcome);
+      if (!end.aborted) worker.postMessage(next());
+    });
+    worker.on('error', reject);
+    worker.on('exit', () => resolve());
+  }).finally(() => end.removeEventListener('abort', stop));
+}

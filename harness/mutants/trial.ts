@@ -1,0 +1,99 @@
+import type { Mutant } from './mutant.ts';
+
+/** What one run of a planted system came to. */
+export interface Outcome {
+  readonly seed: number;
+  readonly workload: string;
+  /** The sections that found something, each with what it says of it. */
+  readonly found: readonly { readonly section: string; readonly summary: string }[];
+  /** The run's folder, where there is one. */
+  readonly folder?: string | undefined;
+  /** The run itself failed, and says nothing of the mutant. */
+  readonly failure?: string | undefined;
+}
+
+/** A run in which something was found, how long after the first of them began. */
+export interface Hit extends Outcome {
+  readonly seconds: number;
+}
+
+/**
+ * How a system is run.
+ * - `as-it-runs`: as anybody would; an assertion ends its node, and the simulator looks at every step.
+ * - `assertions-recorded`: in simulation only; broken assertions are passed over and nobody looks at the steps, so that
+ *   what is found is found by the checkers, in the history and the audits.
+ */
+export type Mode = 'as-it-runs' | 'assertions-recorded';
+
+/** Run after run of one system, until the section that must find the bug has found it, or the time was over. */
+export interface Trial {
+  readonly mode: Mode;
+  readonly runs: number;
+  readonly seconds: number;
+  /** Runs in which any section found something. */
+  readonly hits: number;
+  /** Runs in which the section of the mutant's row did. */
+  readonly rowHits: number;
+  readonly first: Hit | undefined;
+  readonly firstByRow: Hit | undefined;
+  readonly failures: readonly Outcome[];
+}
+
+/** Adds runs up to a trial. */
+export class TrialTally {
+  readonly #mode: Mode;
+  readonly #seenBy: Mutant['seenBy'] | undefined;
+  readonly #began = performance.now();
+  readonly #failures: Outcome[] = [];
+  #runs = 0;
+  #hits = 0;
+  #rowHits = 0;
+  #first: Hit | undefined;
+  #firstByRow: Hit | undefined;
+
+  /** @param mutant undefined for the unmutated system, in which nothing is to be found */
+  constructor(mode: Mode, mutant: Mutant | undefined) {
+    this.#mode = mode;
+    this.#seenBy = mutant?.seenBy;
+  }
+
+  /** @returns whether it is found, by its own section */
+  add(outcome: Outcome): boolean {
+    this.#runs++;
+    if (outcome.failure !== undefined) this.#failures.push(outcome);
+    if (outcome.found.length > 0) {
+      const hit = { ...outcome, seconds: this.#seconds() };
+      this.#hits++;
+      this.#first ??= hit;
+      if (outcome.found.some(({ section }) => section === this.#seenBy)) {
+        this.#rowHits++;
+        this.#firstByRow ??= hit;
+      }
+    }
+    return this.#firstByRow !== undefined;
+  }
+
+  trial(): Trial {
+    return {
+      mode: this.#mode,
+      runs: this.#runs,
+      seconds: this.#seconds(),
+      hits: this.#hits,
+      rowHits: this.#rowHits,
+      first: this.#first,
+      firstByRow: this.#firstByRow,
+      failures: this.#failures,
+    };
+  }
+
+  #seconds(): number {
+    return Math.round((performance.now() - this.#began) / 100) / 10;
+  }
+}
+
+/**
+ * What clients do in the run with this seed: the same for every mutant, so that none gets the workload that suits it.
+ */
+export function workloadOf(seed: number): string {
+  return seed % 2 === 1 ? 'register' : 'append';
+}
