@@ -1,4 +1,5 @@
 export { type CertifiedCall, mayLeaveOut, verifyCounterexample, verifyLinearization } from './certificate.ts';
+export { checkSetFull, type SetFullOptions } from './durability/set-full.ts';
 export { Events } from './history/events.ts';
 export { HistoryError } from './history/history-error.ts';
 export { encodeOp } from './history/ndjson.ts';

@@ -129,13 +129,18 @@ function jepsenOp(form: Value, index: number, line: () => number): Op {
 
 /**
  * Histories over independent keys have values `[key value]`, which look like any list of two. They are taken as
- * such when every value that a client was invoked with is a list of two with a plain key, and not all are a cas.
+ * such when every value that a client was invoked with is a list of two with a plain key, not all are a cas, and no
+ * value that a client was answered with is something else.
  */
 export function looksIndependent(ops: readonly Op[]): boolean {
   let plain = false;
   let any = false;
   for (const { process, type, f, key, value } of ops) {
-    if (process === 'nemesis' || type !== 'invoke') continue;
+    if (process === 'nemesis' || (type !== 'invoke' && type !== 'ok')) continue;
+    if (type === 'ok') {
+      if (value !== undefined && value !== null && !(Array.isArray(value) && value.length === 2)) return false;
+      continue;
+    }
     if (key !== undefined) return false;
     if (!Array.isArray(value) || value.length !== 2) return false;
     const [first, second] = value as readonly Value[];

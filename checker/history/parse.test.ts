@@ -239,4 +239,6 @@ t.test('tuples of independent keys', async (t) => {
   );
   const cas = '{:process 0 :type :invoke :f :cas :value [1 2]}\n{:process 0 :type :ok :f :cas :value [1 2]}\n';
   t.equal(opsOf(cas)[0]?.key, undefined, 'a cas alone is no tuple');
+  const whole = edn.replace('[7 [1 2]]', '[[7 1] [7 2] [7 3]]');
+  t.equal(opsOf(whole)[0]?.key, undefined, 'a read that is answered with something else: the elements are pairs');
 });

@@ -27,7 +27,7 @@ export function checkLongFork(history: History | Events, options: LongForkOption
   let reads = 0;
   let reason: string | undefined;
   eachOp(history, (op, at) => {
-    if (!Array.isArray(op.value)) return;
+    if (!Array.isArray(op.value) || !op.value.every(Array.isArray)) return;
     const mops = op.value as readonly (readonly Value[])[];
     if (op.type === 'invoke' && mops.length === 1 && mops[0]![0] === 'w') {
       const key = canonical(mops[0]![1]!);
