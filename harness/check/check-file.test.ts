@@ -6,7 +6,9 @@ import t from 'tap';
 import { HistoryError } from '../../checker/history/history-error.ts';
 import { parseHistory } from '../../checker/history/parse.ts';
 import { historyLines } from '../bench/checker-histories.ts';
-import { checkEvents, checkFile } from './check-file.ts';
+import { checkEvents } from './check-events.ts';
+import { checkFile } from './check-file.ts';
+import { checkModels } from './check-models.ts';
 import { checkKeysOnThreads } from './key-pool.ts';
 
 const shape = {
@@ -20,6 +22,8 @@ const shape = {
   stale: false,
 };
 
+const casRegister = checkModels.get('cas-register')!;
+
 t.test('files', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'splitbrain-check-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
@@ -30,14 +34,14 @@ t.test('files', async (t) => {
   };
   const text = `${historyLines(shape).join('\n')}\n`;
 
-  t.equal((await checkFile(await write('plain', text), { model: 'cas-register' })).section.valid, true);
-  t.equal((await checkFile(await write('packed', gzipSync(text)), { model: 'cas-register' })).section.valid, true);
+  t.equal((await checkFile(await write('plain', text), casRegister)).section.valid, true);
+  t.equal((await checkFile(await write('packed', gzipSync(text)), casRegister)).section.valid, true);
 
-  const cut = await checkFile(await write('cut', text.slice(0, -20)), { model: 'cas-register' });
+  const cut = await checkFile(await write('cut', text.slice(0, -20)), casRegister);
   t.equal(cut.section.valid, true);
   t.equal(cut.warnings.length, 1);
 
-  t.equal((await checkFile(await write('empty', ''), { model: 'cas-register' })).section.valid, 'unknown');
+  t.equal((await checkFile(await write('empty', ''), casRegister)).section.valid, 'unknown');
 
   const brackets = '['.repeat(50_000_000);
   for (const [name, content] of [
@@ -46,9 +50,9 @@ t.test('files', async (t) => {
     ['packed brackets', gzipSync(brackets)],
     ['binary', Uint8Array.from({ length: 1000 }, (_, at) => at)],
   ] as const) {
-    await t.rejects(checkFile(await write(name, content), { model: 'cas-register' }), HistoryError, name);
+    await t.rejects(checkFile(await write(name, content), casRegister), HistoryError, name);
   }
-  await t.rejects(checkFile(join(folder, 'missing'), { model: 'cas-register' }), { code: 'ENOENT' });
+  await t.rejects(checkFile(join(folder, 'missing'), casRegister), { code: 'ENOENT' });
 });
 
 t.test('threads judge keys as one thread does', async (t) => {

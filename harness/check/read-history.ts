@@ -3,7 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { HistoryError } from '../../checker/history/history-error.ts';
-import { type ParsedHistory, type ParseOptions, parseHistory, recognise } from '../../checker/history/parse.ts';
+import { type ParsedHistory, parseHistory, recognise } from '../../checker/history/parse.ts';
 
 /** Bound on a history's size, unpacked. */
 const BYTES_MAX = 2 ** 31;
@@ -14,8 +14,8 @@ const SNIFF_BYTES = 1 << 16;
  *
  * @throws HistoryError for what is not a history; Node's own errors for a file that cannot be read.
  */
-export async function readHistory(path: string, options: ParseOptions = {}): Promise<ParsedHistory> {
-  return parseHistory(await readBytes(path), options);
+export async function readHistory(path: string): Promise<ParsedHistory> {
+  return parseHistory(await readBytes(path));
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

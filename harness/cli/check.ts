@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import type { Argv } from 'yargs';
 import { HistoryError } from '../../checker/history/history-error.ts';
-import { isModelName, modelNames } from '../../checker/model/models.ts';
-import { mergeSections } from '../../checker/verdict.ts';
+import type { Value } from '../../checker/history/op.ts';
+import { mergeSections, type Section } from '../../checker/verdict.ts';
 import { writeReport } from '../../results/report/build.ts';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { findRun, readTest } from '../../results/store/read.ts';
@@ -10,37 +10,21 @@ import { writeResults } from '../../results/store/write.ts';
 import { checkFile } from '../check/check-file.ts';
 import { judge } from '../runner/judge.ts';
 import { exitCodeOf } from './exit.ts';
-import { oneOf, text } from './flags.ts';
+import { text } from './flags.ts';
+import { modelFlags, modelOf, refuseModel } from './model-flags.ts';
 import { UsageError } from './usage-error.ts';
 import { verdictText } from './verdict-text.ts';
 
 /** What main makes of `-`, which yargs would swallow as a positional argument. */
 export const standardInput = '/dev/stdin';
 
-const models = new Map(modelNames.filter(isModelName).map((name) => [name, name]));
-const failedCasReadings = new Map((['observed', 'ignored'] as const).map((name) => [name, name]));
-
 function flags(yargs: Argv) {
-  return yargs
+  return modelFlags(yargs)
     .positional('what', {
       describe: 'A run folder, a test (its latest run), latest, a history file, or - for standard input',
       default: 'latest',
       type: 'string',
       coerce: text('what'),
-    })
-    .option('model', {
-      describe: `For a history file: ${modelNames.join(', ')}`,
-      defaultDescription: '"cas-register"',
-      type: 'string',
-      requiresArg: true,
-      coerce: oneOf('model', models),
-    })
-    .option('failed-cas', {
-      describe: 'For a history file: a failed compare was observed, or says nothing',
-      defaultDescription: 'observed, where its error says so',
-      type: 'string',
-      requiresArg: true,
-      coerce: oneOf('failed-cas', failedCasReadings),
     })
     .option('results', {
       describe: 'Where run folders are',
@@ -60,14 +44,15 @@ export const checkCommand = {
   builder: (yargs: Argv) =>
     flags(yargs)
       .example('$0 check', 'the latest run')
-      .example('$0 check history.edn --model cas-register', "another tool's history"),
+      .example('$0 check history.edn --model cas-register', "another tool's history")
+      .example('$0 check history.json --model list-append --consistency-model serializable', 'transactions'),
   handler: (given: Flags) => (isFile(given.what) ? checkHistory(given) : checkRun(given)),
 };
 
 /** Judges, writes results.json and report.html anew, tells the verdict; gives the exit code. */
-async function checkRun({ what, results: root, model, failedCas, json }: Flags): Promise<number> {
-  if (model !== undefined) throw new UsageError('--model is for history files; a run says itself what it was');
-  if (failedCas !== undefined) throw new UsageError('--failed-cas is for history files');
+async function checkRun(given: Flags): Promise<number> {
+  refuseModel(given);
+  const { what, results: root, json } = given;
   const folder = findRun(root, what);
   const { name, nodes, seed } = readTest(folder);
   const results = judge(folder);
@@ -82,19 +67,33 @@ async function checkRun({ what, results: root, model, failedCas, json }: Flags):
   return exitCodeOf(results.valid);
 }
 
-async function checkHistory({ what, model = 'cas-register', failedCas, json }: Flags): Promise<number> {
-  const name = what === standardInput ? '-' : what;
+async function checkHistory(given: Flags): Promise<number> {
+  const { what, json } = given;
+  const path = what === standardInput ? '-' : what;
+  const { name, model, options } = modelOf(given);
   try {
-    const checked = await checkFile(name, { model, ...(failedCas === undefined ? {} : { failedCas }) });
-    for (const warning of checked.warnings) process.stderr.write(`${name}: ${warning}\n`);
-    const results = mergeSections({ linear: checked.section });
+    const { section, warnings } = await checkFile(path, model, options);
+    for (const warning of warnings) process.stderr.write(`${path}: ${warning}\n`);
+    const results = mergeSections({ [model.section]: section });
     if (json) console.log(JSON.stringify(results));
-    else console.log(verdictText(results, `${name} as ${model}`, [], process.stdout));
+    else console.log(verdictText(results, `${path} as ${name}`, consistency(section), process.stdout));
     return exitCodeOf(results.valid);
   } catch (error) {
-    if (error instanceof HistoryError) throw new UsageError(`${name}: ${error.message}`);
+    if (error instanceof HistoryError) throw new UsageError(`${path}: ${error.message}`);
     throw error;
   }
+}
+
+/** Lines on which consistency models a history of transactions rules out. */
+function consistency({ details = {} }: Section): (readonly [label: string, text: string])[] {
+  const told = (label: string, names: Value | undefined): (readonly [string, string])[] =>
+    Array.isArray(names) && names.length > 0 ? [[label, names.join(', ')]] : [];
+  return [
+    ...told('anomaly types', details.anomalyTypes),
+    ...told('undecided', details.undecided),
+    ...told('not', details.not),
+    ...told('also not', details.alsoNot),
+  ];
 }
 
 function isFile(what: string): boolean {

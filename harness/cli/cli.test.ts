@@ -47,6 +47,7 @@ t.test('a mistake gets one clear line and exit code 254', async (t) => {
     [['test', '--target', 'memory', '--nemesis', 'kill'], /memory has nothing to break/],
     [['check', 'nowhere'], /no run "nowhere"/],
     [['check', 'nowhere', '--model', 'nope'], /--model nope: there is no such model; known: register/],
+    [['check', main, '--model', 'list-append', '--consistency-model', 'x'], /no consistency model "x"; known are 1SR/],
     [['report', 'nowhere'], /no run "nowhere"/],
   ];
   for (const [words, line] of table) {
@@ -75,6 +76,54 @@ t.test('a history with a broken line names the file and the line', async (t) => 
   t.equal(cut.exitCode, exitCodes.valid);
   const standardInput = await splitbrain(['check', '-'], { cwd: dir, inputFile: join(dir, 'broken.ndjson') });
   t.match(standardInput.stderr, /^splitbrain: -: line 2: /, 'also from standard input');
+});
+
+t.test('a history of another tool is judged as any model', async (t) => {
+  const dir = t.testdir({
+    // Each of two transactions reads what the other is about to write.
+    'skew.ndjson': [
+      '{"process":0,"type":"invoke","f":"txn","value":[["r","x",null],["append","y",1]]}',
+      '{"process":1,"type":"invoke","f":"txn","value":[["r","y",null],["append","x",1]]}',
+      '{"process":0,"type":"ok","f":"txn","value":[["r","x",[]],["append","y",1]]}',
+      '{"process":1,"type":"ok","f":"txn","value":[["r","y",[]],["append","x",1]]}',
+      '{"process":0,"type":"invoke","f":"txn","value":[["r","x",null],["r","y",null]]}',
+      '{"process":0,"type":"ok","f":"txn","value":[["r","x",[1]],["r","y",[1]]]}',
+    ].join('\n'),
+    'bank.json':
+      '[{"process":0,"type":"invoke","f":"read"},{"process":0,"type":"ok","f":"read","value":{"a":-1,"b":11}}]',
+    'set.edn': [
+      '{:process 0, :type :invoke, :f :add, :value 1}',
+      '{:process 0, :type :ok, :f :add, :value 1}',
+      '{:process 0, :type :invoke, :f :read}',
+      '{:process 0, :type :ok, :f :read, :value []}',
+    ].join('\n'),
+  });
+  const check = (...words: readonly string[]) => splitbrain(['check', ...words], { cwd: dir });
+  const skew = await check('skew.ndjson', '--model', 'list-append', '--consistency-model', 'serializable');
+  t.equal(skew.exitCode, exitCodes.invalid);
+  t.match(
+    skew.stdout,
+    /T1 < T2, because T1 read key x as \[\], without T2's append of 1/,
+    'the cycle, with its reasons',
+  );
+  t.match(skew.stdout, /\nanomaly types +G2-item\nnot +repeatable-read\nalso not +serializable, /);
+  const si = await check(
+    'skew.ndjson',
+    '--model',
+    'list-append',
+    '--consistency-models',
+    'snapshot-isolation',
+    '--json',
+  );
+  t.equal(si.exitCode, exitCodes.valid);
+  t.match(JSON.parse(si.stdout), {
+    valid: true,
+    sections: { txn: { details: { consistencyModels: ['snapshot-isolation'], anomalyTypes: [] } } },
+  });
+  t.equal((await check('bank.json', '--model', 'bank')).exitCode, exitCodes.invalid);
+  const overdrawn = ['--model', 'bank', '--allow-negative-balances', '--total-amount', '10', '--accounts', 'a,b'];
+  t.equal((await check('bank.json', ...overdrawn)).exitCode, exitCodes.valid);
+  t.match((await check('set.edn', '--model', 'set-full')).stdout, /lost-element: 1, added by operation 0/);
 });
 
 t.test('a run is judged, written down, and judged again from its folder', async (t) => {

@@ -31,7 +31,8 @@ export function verdictText(
     lines.push(`  ${style('red', kind)}${where}: ${message}`);
   }
   if (anomalies.length > anomaliesShownMax) {
-    lines.push(`  and ${anomalies.length - anomaliesShownMax} more, in the report`);
+    const where = pointers.some(([label]) => label === 'report') ? 'in the report' : 'in what --json prints';
+    lines.push(`  and ${anomalies.length - anomaliesShownMax} more, ${where}`);
   }
   if (pointers.length > 0) lines.push('');
   const labelWide = Math.max(0, ...pointers.map(([label]) => label.length));
