@@ -164,6 +164,30 @@ t.test('after garbage the answers before it go out, then a 400, then the end', a
   t.match(received(), /^HTTP\/1.1 204 No Content\r\n\r\nHTTP\/1.1 400 Bad Request\r\n/);
 });
 
+t.test('what goes beyond a bound gets its own answer, reaches no handler, and ends the connection', async (t) => {
+  const { requestLineBytesMax, headerBytesMax, bodyBytesMax } = defaultHttpLimits;
+  const put = 'PUT /a HTTP/1.1\r\nHost: h\r\n';
+  const beyond: readonly [string, string][] = [
+    ['411 Length Required', `${put}\r\n`],
+    ['413 Content Too Large', `${put}Content-Length: ${bodyBytesMax + 1}\r\n\r\n`],
+    ['413 Content Too Large', `${put}Transfer-Encoding: chunked\r\n\r\n${(bodyBytesMax + 1).toString(16)}\r\n`],
+    ['414 URI Too Long', `GET /${'a'.repeat(requestLineBytesMax)} HTTP/1.1\r\n`],
+    ['431 Request Header Fields Too Large', `${put}A: ${'a'.repeat(headerBytesMax)}\r\n`],
+    ['431 Request Header Fields Too Large', `${put}${'A: b\r\n'.repeat(101)}`],
+  ];
+  for (const [answer, text] of beyond) {
+    let handled = 0;
+    const { world, connection, received, isClosed } = await serve(() => {
+      handled++;
+    });
+    connection.write([bytesOf(text)]);
+    await world.until('the end', () => isClosed());
+    t.ok(received().startsWith(`HTTP/1.1 ${answer}\r\n`), received().slice(0, 60));
+    t.match(received(), /\{"error":"[a-z-]+","message":"[^"]+"\}\n$/);
+    t.equal(handled, 0);
+  }
+});
+
 t.test('connections end when asked to, and HEAD has no body', async (t) => {
   const { world, connection, received, isClosed } = await serve((_, respond) => respond(json(200, 'text')));
   connection.write([bytesOf('HEAD /1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')]);

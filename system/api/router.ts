@@ -66,6 +66,7 @@ export function createRouter(parts: RouterParts): (request: ApiRequest, respond:
 
 function kindOf({ method, target }: ApiRequest): RequestKind {
   if (method !== 'GET' && method !== 'HEAD') return 'write';
+  if (target === '/metrics') return 'other';
   const ofData = !target.startsWith('/v1/') || target.startsWith('/v1/kv/') || target.startsWith('/v1/range');
   return ofData ? 'read' : 'other';
 }

@@ -50,7 +50,7 @@ export class Cluster {
     return promise;
   }
 
-  async startNode(id: number, join = false): Promise<void> {
+  async startNode(id: number, join = false, only: Partial<NodeConfig> = {}): Promise<void> {
     const audit = this.audits.get(id) ?? [];
     this.audits.set(id, audit);
     const config: NodeConfig = {
@@ -64,6 +64,7 @@ export class Cluster {
       heartbeatTicks: 1,
       snapshotEntries: 1000,
       ...this.#config,
+      ...only,
     };
     const node = await startNode(this.world.ports(String(id)), config, {
       audit: (lines) => {
