@@ -1,4 +1,6 @@
+import { checkCounterBounds } from '../../checker/durability/counter-bounds.ts';
 import { checkSetFull, type SetFullOptions } from '../../checker/durability/set-full.ts';
+import { checkUniqueIds } from '../../checker/durability/unique-ids.ts';
 import type { Events } from '../../checker/history/events.ts';
 import type { Format } from '../../checker/history/parse.ts';
 import type { LinearOptions } from '../../checker/linear/check.ts';
@@ -89,4 +91,6 @@ export const checkModels: ReadonlyMap<string, CheckModel> = new Map<string, Chec
       check: ({ events }, options) => checkSetFull(events, options),
     },
   ],
+  ['counter-bounds', { section: 'counter-bounds', options: [], check: ({ events }) => checkCounterBounds(events) }],
+  ['unique-ids', { section: 'unique-ids', options: [], check: ({ events }) => checkUniqueIds(events) }],
 ]);
