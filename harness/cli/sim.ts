@@ -206,8 +206,12 @@ class Tally {
   #operations = 0;
   #virtualMs = 0;
   #lastHash = '';
+  readonly #coverage = new Map<string, number>();
 
-  add({ valid, events, operations, virtualMs, eventHash }: Outcome): void {
+  add({ valid, events, operations, virtualMs, eventHash, coverage }: Outcome): void {
+    for (const [name, count] of Object.entries(coverage)) {
+      this.#coverage.set(name, (this.#coverage.get(name) ?? 0) + count);
+    }
     this.seeds++;
     if (valid === false) this.invalid++;
     if (valid === 'unknown') this.unknown++;
@@ -234,7 +238,19 @@ class Tally {
       seedsPerS: Number((seeds / seconds).toFixed(2)),
       virtualPerReal: Math.round(this.#virtualMs / elapsedMs),
       eventsPerS: Math.round(this.#events / seconds),
+      coverage: Object.fromEntries(this.#coverage),
     };
+  }
+
+  /** What the seeds went through, and what none of them did. */
+  coverageLines(): string[] {
+    const all = [...this.#coverage];
+    const reached = all.filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`);
+    const missed = all.filter(([, count]) => count === 0).map(([name]) => name);
+    return [
+      `went through: ${reached.join(', ')}`,
+      ...(missed.length > 0 ? [`no seed came to: ${missed.join(', ')}`] : []),
+    ];
   }
 
   line(elapsedMs: number): string {
@@ -258,5 +274,6 @@ function tell(
     console.log(`  again   npx splitbrain replay ${folders[at]}`);
   }
   if (one) console.log(`event hash ${tally.lastHash}`);
+  for (const line of tally.coverageLines()) console.log(line);
   console.log(tally.line(elapsedMs));
 }

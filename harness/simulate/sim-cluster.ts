@@ -4,6 +4,7 @@ import type { NodeConfig, RunningNode } from '../../system/node/index.ts';
 import type { Ports } from '../../system/ports.ts';
 import type { ProcessRecord } from '../cluster/exits.ts';
 import type { Random } from '../generator/random.ts';
+import { Coverage } from './coverage.ts';
 import { eventKind, harnessProcess, type Scheduler, SimProcess } from './scheduler.ts';
 import { HardwareClock, SimClock } from './sim-clock.ts';
 import { type DiskConditions, SimDisk } from './sim-disk.ts';
@@ -59,6 +60,7 @@ export class SimCluster implements World {
   readonly nodes: readonly NodeId[];
   readonly machines: readonly SimMachine[];
   readonly network: SimNetwork;
+  readonly coverage = new Coverage();
   readonly #options: SimClusterOptions;
   readonly #exchange: SimExchange;
   readonly #random: Random;
@@ -70,7 +72,7 @@ export class SimCluster implements World {
   constructor(options: SimClusterOptions) {
     this.#options = options;
     this.#random = options.random('world');
-    this.network = new SimNetwork(options.scheduler, options.random('network'));
+    this.network = new SimNetwork(options.scheduler, options.random('network'), (what) => this.coverage.add(what));
     this.nodes = Array.from({ length: options.nodes }, (_, i) => String(i + 1));
     this.machines = this.nodes.map((node, i) => ({
       node,
@@ -167,6 +169,7 @@ export class SimCluster implements World {
       });
       this.#onElection = (leader) => {
         this.#onElection = undefined;
+        this.coverage.add('leaders cut off at their election');
         expired.cancel();
         const others = this.nodes.filter((node) => node !== leader);
         const around = others.flatMap((other) => [
@@ -191,6 +194,7 @@ export class SimCluster implements World {
     const process = new SimProcess(node, machine.number);
     machine.process = process;
     machine.incarnations++;
+    if (machine.incarnations > 1) this.coverage.add('restarts');
     machine.life.push({ type: 'start', time: this.#options.scheduler.nowUs * 1000, pid: machine.incarnations });
     const { scheduler } = this.#options;
     const started = new Promise<boolean>((resolve) => {
@@ -267,6 +271,7 @@ export class SimCluster implements World {
   async losePower(node: NodeId): Promise<Effect> {
     const killed = await this.kill(node);
     const lost = this.machine(node).disk.losePower();
+    this.coverage.add('unsynced bytes lost', lost.bytes);
     return { effect: killed.effect, mechanism: 'simulated', proof: { lostBytes: lost.bytes, lostNames: lost.names } };
   }
 
@@ -292,7 +297,10 @@ export class SimCluster implements World {
         listenPeer: { host: machine.node, port: peerPort },
       },
       {
-        audit: (lines) => machine.audit.push(lines),
+        audit: (lines) => {
+          machine.audit.push(lines);
+          this.coverage.audited(lines);
+        },
         log: (level, event, facts) => this.#log(machine, level, event, facts),
         stopped: (reason) => this.#crashed(machine, process, reason.type === 'fatal' ? reason.error : 'removed'),
       },
@@ -301,6 +309,7 @@ export class SimCluster implements World {
   }
 
   #log(machine: SimMachine, level: string, event: string, facts: Readonly<Record<string, unknown>>): void {
+    this.coverage.logged(event, facts);
     const line = JSON.stringify({ level, time: machine.clock.wallMs(), event, ...facts });
     machine.logTail.push(line);
     if (machine.logTail.length > logLinesKept) machine.logTail.shift();

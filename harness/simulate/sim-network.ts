@@ -9,6 +9,7 @@ import {
   PortError,
 } from '../../system/ports.ts';
 import type { Random } from '../generator/random.ts';
+import type { CoverageName } from './coverage.ts';
 import { eventKind, harnessProcess, type Scheduler, type SimProcess } from './scheduler.ts';
 
 /** How the network treats what is sent over it. Probabilities are in parts of 10,000 for each write. */
@@ -71,10 +72,13 @@ export class SimNetwork {
   #disturbed: ReadonlySet<string> = new Set();
   #disturbance: Disturbance = undisturbed;
   #ephemeralPort = 32_768;
+  /** Told of each mishap. */
+  readonly happened: (what: CoverageName) => void;
 
-  constructor(scheduler: Scheduler, random: Random) {
+  constructor(scheduler: Scheduler, random: Random, happened: (what: CoverageName) => void = () => {}) {
     this.#scheduler = scheduler;
     this.#random = random;
+    this.happened = happened;
   }
 
   /** The Network port of one process. */
@@ -127,6 +131,7 @@ export class SimNetwork {
     for (const connection of [...this.#connections]) {
       if (!connection.dialled || !links.has(`${connection.process.node}>${connection.other?.process.node}`)) continue;
       connection.fail(new PortError('ECONNRESET', 'connection reset'));
+      this.happened('connections reset');
       count++;
     }
     return count;
@@ -337,10 +342,12 @@ export class SimConnection implements Connection {
     const { conditions } = network;
     if (!first) {
       if (network.chance(conditions.reset)) {
+        network.happened('connections reset');
         this.fail(new PortError('ECONNRESET', 'connection reset'));
         return;
       }
       if (network.chance(conditions.lose)) {
+        network.happened('frames lost');
         counters.dropped++;
         return;
       }
@@ -349,6 +356,7 @@ export class SimConnection implements Connection {
     const isDisturbed = !first && disturbance !== undisturbed;
     const { delayMs, jitterMs, lossPercent, duplicatePercent, reorderPercent } = disturbance;
     if (isDisturbed && network.percent(lossPercent)) {
+      network.happened('frames lost');
       counters.disturbed++;
       return;
     }
@@ -356,16 +364,22 @@ export class SimConnection implements Connection {
     const addedUs = delayMs * 1000 + network.jitterUs(jitterMs);
     if (addedUs > 0) counters.disturbed++;
     if (isDisturbed && network.percent(duplicatePercent)) {
+      network.happened('frames repeated');
       counters.disturbed++;
       other.#arriveLater(addedUs + network.strayUs(), bytes);
     }
     if (isDisturbed && network.percent(reorderPercent)) {
+      network.happened('frames overtaken');
       counters.disturbed++;
       other.#arriveLater(addedUs + network.latencyUs() + network.strayUs(), bytes);
       return;
     }
-    if (!first && network.chance(conditions.duplicate)) other.#arriveLater(network.strayUs(), bytes);
+    if (!first && network.chance(conditions.duplicate)) {
+      network.happened('frames repeated');
+      other.#arriveLater(network.strayUs(), bytes);
+    }
     if (!first && network.chance(conditions.reorder)) {
+      network.happened('frames overtaken');
       other.#arriveLater(network.latencyUs() + network.strayUs(), bytes);
       return;
     }

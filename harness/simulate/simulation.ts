@@ -87,6 +87,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     try {
       const now = machine.running.inspect();
       if (now.raft.softState.role === 'leader') cluster.leads(owner.node, now.raft.hardState.term);
+      cluster.coverage.look(machine, now);
       checks.look(machine, now);
     } catch (error) {
       if (!(error instanceof SafetyViolation)) throw error;

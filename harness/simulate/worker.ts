@@ -14,6 +14,8 @@ export interface Outcome {
   readonly troubles: readonly { readonly section: string; readonly valid: Valid; readonly summary: string }[];
   /** What went wrong, each once. */
   readonly anomalies: readonly FoundAnomaly[];
+  /** How often what happened. */
+  readonly coverage: { readonly [name: string]: number };
   readonly eventHash: string;
   readonly events: number;
   readonly virtualMs: number;
@@ -26,7 +28,7 @@ async function work(): Promise<void> {
   const system = await loadSystem(z.string().parse(workerData));
   parentPort?.on('message', async (message: unknown) => {
     const plan = parsePlan(message);
-    const { results, eventHash, events, virtualMs, history } = await simulate(plan, system);
+    const { results, eventHash, events, virtualMs, history, cluster } = await simulate(plan, system);
     const troubles = Object.entries(results.sections)
       .filter(([, { valid }]) => valid !== true)
       .map(([section, { valid, summary }]) => ({ section, valid, summary }));
@@ -35,6 +37,7 @@ async function work(): Promise<void> {
       valid: results.valid,
       troubles,
       anomalies: foundAnomalies(results, history, virtualMs),
+      coverage: cluster.coverage.counts,
       eventHash,
       events,
       virtualMs,

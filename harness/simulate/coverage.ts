@@ -1,0 +1,89 @@
+import type { Inspection } from '../../system/node/index.ts';
+import type { SimMachine } from './sim-cluster.ts';
+
+/** What is worth knowing to have happened, for bugs live where it does. */
+const names = [
+  'leaders elected',
+  'leaders cut off at their election',
+  'leaders that stepped down without a quorum',
+  'elections lost or split',
+  'log suffixes replaced',
+  'logs compacted',
+  'snapshots sent',
+  'snapshot transfers failed',
+  'snapshots installed',
+  'torn tails repaired',
+  'restarts',
+  'unsynced bytes lost',
+  'conditional writes refused',
+  'retries deduplicated by a session',
+  'joint configurations',
+  'frames lost',
+  'frames repeated',
+  'frames overtaken',
+  'connections reset',
+] as const;
+
+export type CoverageName = (typeof names)[number];
+
+/** Counts what happened in a run. */
+export class Coverage {
+  readonly #counts = new Map<CoverageName, number>(names.map((name) => [name, 0]));
+  readonly #lasts = new Map<number, { incarnation: number; lastIndex: number; lastTerm: number; snapshot: number }>();
+
+  add(name: CoverageName, by = 1): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
+  }
+
+  get counts(): { readonly [name: string]: number } {
+    return Object.fromEntries(this.#counts);
+  }
+
+  /** A line of a node's log. */
+  logged(event: string, facts: Readonly<Record<string, unknown>>): void {
+    if (event === 'snapshot-sent') this.add(facts.sent === true ? 'snapshots sent' : 'snapshot transfers failed');
+    else if (event === 'snapshot-installed') this.add('snapshots installed');
+    else if (event === 'storage-repaired') this.add('torn tails repaired');
+    else if (event === 'raft' && typeof facts.message === 'string') this.#told(facts.message);
+  }
+
+  /** Lines of a node's audit. */
+  audited(lines: string): void {
+    this.add('conditional writes refused', lines.split('"effect":"refused"').length - 1);
+    this.add('retries deduplicated by a session', lines.split('"effect":"deduplicated"').length - 1);
+  }
+
+  /** A node after one of its events. */
+  look({ number, incarnations }: SimMachine, now: Inspection): void {
+    const { lastIndex } = now.raft;
+    let last = this.#lasts.get(number);
+    if (last === undefined || last.incarnation !== incarnations) {
+      last = { incarnation: incarnations, lastIndex: 0, lastTerm: 0, snapshot: now.snapshotIndex };
+      this.#lasts.set(number, last);
+    }
+    if (now.snapshotIndex !== last.snapshot) {
+      this.add('logs compacted');
+      last.snapshot = now.snapshotIndex;
+    }
+    if (lastIndex === last.lastIndex) return;
+    const term = lastIndex < last.lastIndex ? undefined : now.termAt(last.lastIndex);
+    const isBehindSnapshot = now.snapshotIndex >= last.lastIndex;
+    if (last.lastIndex > 0 && !isBehindSnapshot && term !== last.lastTerm) this.add('log suffixes replaced');
+    last.lastIndex = lastIndex;
+    last.lastTerm = now.termAt(lastIndex) ?? 0;
+  }
+
+  #told(message: string): void {
+    if (message.includes('stepped down to follower since quorum is not active')) {
+      this.add('leaders that stepped down without a quorum');
+    } else if (message.includes('became candidate')) {
+      this.add('elections lost or split');
+    } else if (message.includes('became leader')) {
+      // Each candidacy is counted as lost until it is won.
+      this.add('elections lost or split', -1);
+      this.add('leaders elected');
+    } else if (message.includes('switched to configuration') && message.includes('&&')) {
+      this.add('joint configurations');
+    }
+  }
+}
