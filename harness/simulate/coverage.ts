@@ -1,6 +1,3 @@
-import type { Inspection } from '../../system/node/index.ts';
-import type { SimMachine } from './sim-cluster.ts';
-
 /** What is worth knowing to have happened, for bugs live where it does. */
 const names = [
   'leaders elected',
@@ -25,6 +22,18 @@ const names = [
 ] as const;
 
 export type CoverageName = (typeof names)[number];
+
+interface Machine {
+  readonly number: number;
+  readonly incarnations: number;
+}
+
+/** What it looks at of an inspected node. */
+interface Looked {
+  readonly raft: { readonly lastIndex: number };
+  readonly snapshotIndex: number;
+  termAt(index: number): number | undefined;
+}
 
 /** Counts what happened in a run. */
 export class Coverage {
@@ -54,7 +63,7 @@ export class Coverage {
   }
 
   /** A node after one of its events. */
-  look({ number, incarnations }: SimMachine, now: Inspection): void {
+  look({ number, incarnations }: Machine, now: Looked): void {
     const { lastIndex } = now.raft;
     let last = this.#lasts.get(number);
     if (last === undefined || last.incarnation !== incarnations) {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { PortError } from '../../system/ports.ts';
 import { seededRandom } from '../generator/random.ts';
+import { Coverage } from './coverage.ts';
 import { EventLog } from './event-log.ts';
 import { Escape, guarded } from './guard.ts';
 import { eventKind, Scheduler, SimProcess } from './scheduler.ts';
@@ -243,6 +244,30 @@ t.test('the network', async (t) => {
     t.match(cut.network.counters('1', '2'), { passed: 0, dropped: 1 });
     t.strictSame((await exchange(1, 3, (network) => network.cut(new Set(['2>1'])))).arrived, [0, 1, 2]);
   });
+});
+
+t.test('coverage tells a log that grew from one whose suffix was replaced', async (t) => {
+  const coverage = new Coverage();
+  const machine = { number: 1, incarnations: 1 };
+  const look = (terms: readonly number[], snapshotIndex = 0) =>
+    coverage.look(machine, {
+      raft: { lastIndex: terms.length },
+      snapshotIndex,
+      termAt: (index) => (index > snapshotIndex ? terms[index - 1] : undefined),
+    });
+  look([1, 1]);
+  look([1, 1, 1]);
+  t.equal(coverage.counts['log suffixes replaced'], 0);
+  look([1, 2, 2, 2]);
+  t.equal(coverage.counts['log suffixes replaced'], 1, 'longer, with another term where the end was');
+  look([1, 2]);
+  t.equal(coverage.counts['log suffixes replaced'], 2, 'shorter');
+  look([1, 2, 3, 3], 3);
+  t.match(coverage.counts, { 'log suffixes replaced': 2, 'logs compacted': 1 });
+  coverage.logged('raft', { message: '1 became candidate at term 2' });
+  coverage.logged('raft', { message: '1 became candidate at term 3' });
+  coverage.logged('raft', { message: '1 became leader at term 3' });
+  t.match(coverage.counts, { 'leaders elected': 1, 'elections lost or split': 1 });
 });
 
 t.test('the guard names what reached past the ports', async (t) => {
