@@ -63,6 +63,7 @@ t.test('all die at once and come back with everything', async (t) => {
 t.test('without a majority nothing is acknowledged, and every wait ends', async (t) => {
   const cluster = await Cluster.start(3, 5);
   const leader = cluster.leader!;
+  t.equal((await cluster.send(leader, 'GET', '/v1/health')).status, 200);
   for (const id of cluster.followers) cluster.world.isolated.add(String(id));
   const written = await cluster.send(leader, 'PUT', '/v1/kv/a', 'x', { 'timeout-ms': '30' });
   t.equal(written.status, 504);
@@ -73,6 +74,7 @@ t.test('without a majority nothing is acknowledged, and every wait ends', async 
     'the leader steps down',
     () => cluster.nodes.get(leader)!.inspect().raft.softState.role !== 'leader',
   );
+  t.equal((await cluster.send(leader, 'GET', '/v1/health')).status, 503, 'without a leader it is not healthy');
   const refused = await cluster.send(leader, 'PUT', '/v1/kv/a', 'y');
   t.equal(refused.status, 503);
   t.equal(refused.json().error, 'no-leader');
