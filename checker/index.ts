@@ -1,6 +1,7 @@
 export { type CertifiedCall, mayLeaveOut, verifyCounterexample, verifyLinearization } from './certificate.ts';
 export { checkCounterBounds } from './durability/counter-bounds.ts';
 export { checkSetFull, type SetFullOptions } from './durability/set-full.ts';
+export { checkTotalQueue } from './durability/total-queue.ts';
 export { checkUniqueIds } from './durability/unique-ids.ts';
 export { Events } from './history/events.ts';
 export { HistoryError } from './history/history-error.ts';

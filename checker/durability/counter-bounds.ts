@@ -1,4 +1,4 @@
-import { OPEN, pairCalls } from '../history/calls.ts';
+import { pairCalls } from '../history/calls.ts';
 import { Events, FAIL, OK } from '../history/events.ts';
 import type { History, Value } from '../history/op.ts';
 import { type Section, unknown } from '../verdict.ts';
@@ -54,7 +54,8 @@ export function checkCounterBounds(history: History | Events): Section {
     if (f === 'read') counter.reads.push({ invoked, completed, value });
     else {
       counter.possible.push({ at: invoked, change: value });
-      if (completed !== OPEN) counter.certain.push({ at: completed, change: value });
+      // Of an unknown outcome: after everything, so that no read counts it.
+      counter.certain.push({ at: completed, change: value });
     }
     counts[f === 'read' ? 'reads' : 'adds']++;
   }

@@ -1,5 +1,6 @@
 import { checkCounterBounds } from '../../checker/durability/counter-bounds.ts';
 import { checkSetFull, type SetFullOptions } from '../../checker/durability/set-full.ts';
+import { checkTotalQueue } from '../../checker/durability/total-queue.ts';
 import { checkUniqueIds } from '../../checker/durability/unique-ids.ts';
 import type { Events } from '../../checker/history/events.ts';
 import type { Format } from '../../checker/history/parse.ts';
@@ -92,5 +93,6 @@ export const checkModels: ReadonlyMap<string, CheckModel> = new Map<string, Chec
     },
   ],
   ['counter-bounds', { section: 'counter-bounds', options: [], check: ({ events }) => checkCounterBounds(events) }],
+  ['total-queue', { section: 'total-queue', options: [], check: ({ events }) => checkTotalQueue(events) }],
   ['unique-ids', { section: 'unique-ids', options: [], check: ({ events }) => checkUniqueIds(events) }],
 ]);
