@@ -12,6 +12,8 @@ import { loadSystem, ownSystem } from './system-module.ts';
 const run = promisify(execFile);
 /** 100 for the whole proof. */
 const seeds = Number(process.env.SPLITBRAIN_DETERMINISM_SEEDS ?? 2);
+t.setTimeout(60_000 + seeds * 10_000);
+
 const options = { workload: 'register', timeLimitMs: 4000, ratePerS: 60, opTimeoutMs: 2000 };
 
 async function node(args: readonly string[], environment: { readonly [name: string]: string } = {}): Promise<string> {
