@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import yargs from 'yargs';
 import type { Op } from '../../checker/history/op.ts';
 import type { Results } from '../../checker/verdict.ts';
@@ -17,8 +16,7 @@ export interface Repeated {
 }
 
 /**
- * Repeats a run of real processes with its seed and its options. Of the runs in which the anomaly came back only the
- * shortest is kept, and none of the others.
+ * Repeats a run of real processes with its seed and its options. Each repetition leaves a run folder of its own.
  * @param wanted `section:kind`; empty: whatever goes wrong
  */
 export async function repeatReal(given: {
@@ -40,12 +38,7 @@ export async function repeatReal(given: {
     const isSame = signatureOf(results).some((found) => wanted.length === 0 || wanted.includes(found));
     const length = isSame ? operationsUntil(results, readHistory(folder).records) : Number.POSITIVE_INFINITY;
     if (isSame) cameBack++;
-    if (isSame && (best === undefined || length < best.length)) {
-      if (best !== undefined) rmSync(best.folder, { recursive: true });
-      best = { folder, length };
-    } else {
-      rmSync(folder, { recursive: true });
-    }
+    if (isSame && (best === undefined || length < best.length)) best = { folder, length };
   }
   return { runs, valid, cameBack, best: best?.folder };
 }
