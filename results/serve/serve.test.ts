@@ -36,6 +36,10 @@ function get(base: string, path: string, options: { method?: string; host?: stri
   });
 }
 
+// Before any test begins: tap takes a file whose tests have all ended for finished.
+const browser = await launchBrowser();
+t.teardown(() => browser?.close());
+
 const base = t.testdir({ secret: 'nobody may read this' });
 const root = join(base, 'runs');
 const folders = new Map<SampleKind, string>();
@@ -202,8 +206,6 @@ t.test('every page has a strict policy and escapes what runs hold', async (t) =>
   for (const hostile of hostileTexts) t.notMatch(html`<i>${hostile}</i>`.text.slice(3, -4), /[<>"']/);
 });
 
-const browser = await launchBrowser();
-t.teardown(() => browser?.close());
 const skip = browser === undefined ? 'no Chromium on this machine: the pages were not opened in a browser' : false;
 
 t.test(
