@@ -90,10 +90,6 @@ function conclude(events: Events, options: LinearOptions, calls: Calls, verdicts
   const counts = { operations: length, completed, unknownOutcomes: length - completed, keys: verdicts.length };
   const section = sectionOf(events, model, verdicts, counts);
   if (section.valid !== true || isInformed(events, calls, model, options.failedCas)) return section;
-  // All of it is known: that none of it happened. Whether enough happened for a run to mean anything is not asked here.
-  if (!calls.outcome.subarray(0, length).includes(OK) && completed === length) {
-    return { ...section, summary: `none of ${length} operations took effect, so there is nothing to order` };
-  }
   return unknown('nothing in the history tells anything of the state: no reads', counts);
 }
 

@@ -17,8 +17,11 @@ interface Verdict {
   readonly valid: boolean;
 }
 
-/** No client did anything in it: its own project calls it valid; here a checker that read nothing never says so. */
-const EMPTY = 'knossos/cas-register/good/mongodb-v0-ack-rollback-.edn';
+/**
+ * Histories in which nothing was read: their own project calls them valid, as nothing contradicts; here a checker
+ * that read nothing never says valid.
+ */
+const VACUOUS = ['', '10', '11'].map((suffix) => `knossos/cas-register/good/mongodb-v0-ack-rollback-${suffix}.edn`);
 
 /** How the histories' own projects judge them: their README. */
 function optionsFor(
@@ -44,7 +47,7 @@ t.test('the verdicts of public histories', { skip: existsSync(shared) ? false : 
     const ms = performance.now() - start;
     const paths = Object.keys(section.details?.paths ?? {}).join('+') || '-';
     t.comment(`${file} | ${valid} | ${section.valid} | ${paths} | ${ms.toFixed(2)}`);
-    t.equal(section.valid, file === EMPTY ? 'unknown' : valid, file);
+    t.equal(section.valid, VACUOUS.includes(file) ? 'unknown' : valid, file);
     if (section.valid !== true) continue;
     // Every valid verdict has a linearization that the independent verifier accepts.
     const certificates = checkLinear(events, { ...options, certificate: true }).details?.certificates;
