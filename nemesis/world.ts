@@ -47,6 +47,42 @@ export interface Disturbance {
   readonly reorderPercent: number;
 }
 
+/** What a node's disk does instead of its duty. Ends when `undefined` is set. */
+export type DiskFault =
+  /** The `after`th sync from now on fails; what the kernel kept is unknown from then on. */
+  | { readonly type: 'sync-error'; readonly after: number }
+  /** No room: whatever would make a file grow fails with ENOSPC. */
+  | { readonly type: 'full' }
+  /** Every sync takes this much longer. */
+  | { readonly type: 'slow'; readonly delayMs: number }
+  /** No sync returns until the fault ends. */
+  | { readonly type: 'hung' }
+  /** Syncs return at once and have done nothing: harmless until power is lost, and then beyond what Raft survives. */
+  | { readonly type: 'lying' }
+  /** The process ends in the `after`th write or sync from now on. */
+  | { readonly type: 'crash'; readonly at: 'write' | 'sync'; readonly after: number };
+
+/** What becomes of a file of a node that is down. */
+export interface Damage {
+  readonly file: 'log' | 'snapshot';
+  /** A bit turned over; the end cut off; the content of an earlier time put back. */
+  readonly how: 'flip' | 'truncate' | 'restore';
+}
+
+/** What a node has too little of. */
+export interface Starvation {
+  readonly of: 'cpu' | 'memory' | 'descriptors';
+}
+
+/** A moment in the protocol that a nemesis may react to, before anything else happens. */
+export type Moment =
+  | 'elected'
+  | 'first-append'
+  | 'snapshot-taken'
+  | 'snapshot-sent'
+  | 'snapshot-received'
+  | 'configuration-entered';
+
 /** A leader that was cut off when it was elected; `cut` again, or heal, as with any other links. */
 export interface CutOff {
   readonly leader: NodeId;
@@ -78,6 +114,25 @@ export interface World {
   pause(node: NodeId): Promise<Effect>;
   resume(node: NodeId): Promise<Effect>;
   setClock(node: NodeId, fault: ClockFault): Promise<Effect>;
+  /** Not in every world, nor every type of fault, as with all that follow. */
+  setDisk?(node: NodeId, fault: DiskFault | undefined): Promise<Effect>;
+  /** Harms a file of a node that is down. */
+  damage?(node: NodeId, damage: Damage): Promise<Effect>;
+  /** Takes all that a node has on disk, while it is down. */
+  wipe?(node: NodeId): Promise<Effect>;
+  starve?(node: NodeId, starvation: Starvation | undefined): Promise<Effect>;
+  /** The leader is asked, through the store's own API, to hand over to this node. */
+  transferLeadership?(to: NodeId): Promise<Effect>;
+  /** Through the store's own API and in one change: these nodes vote, the cluster's others only learn. */
+  setVoters?(voters: readonly NodeId[]): Promise<Effect>;
+  /** A node's member is removed for good, and its process ended. */
+  removeMember?(node: NodeId): Promise<Effect>;
+  /** A removed node comes back with an empty disk as a new member, and votes when it has caught up. */
+  addMember?(node: NodeId): Promise<Effect>;
+  /** A node takes a snapshot and compacts its log now. */
+  takeSnapshot?(node: NodeId): Promise<Effect>;
+  /** The next such moment, and whose it is; undefined when there is none in that time. */
+  next?(moment: Moment, withinMs: number): Promise<NodeId | undefined>;
   /** Resolves after that much of the run's time; rejects with `AbortError` when the run ends first. */
   sleep(ms: number): Promise<void>;
   /** Integer in [0, bound), seeded. */

@@ -36,7 +36,7 @@ export interface ClusterOptions {
 }
 
 /** The real world: one operating-system process a node. */
-export interface Cluster extends Required<World> {
+export interface Cluster extends World, Required<Pick<World, 'disturb' | 'reset' | 'cutOffNextLeader' | 'losePower'>> {
   /** The fault mechanisms chosen on this machine, by fault kind, for `test.json`. */
   readonly mechanisms: { readonly [kind: string]: string };
   /** Where the node serves clients, for instance `http://127.0.0.1:20411`; the same in all of its lives. */
