@@ -35,8 +35,11 @@ export interface ClusterOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What processes and proxies can do without privileges. */
+type Powers = Required<Pick<World, 'disturb' | 'reset' | 'cutOffNextLeader' | 'losePower'>>;
+
 /** The real world: one operating-system process a node. */
-export interface Cluster extends World, Required<Pick<World, 'disturb' | 'reset' | 'cutOffNextLeader' | 'losePower'>> {
+export interface Cluster extends Omit<World, keyof Powers>, Powers {
   /** The fault mechanisms chosen on this machine, by fault kind, for `test.json`. */
   readonly mechanisms: { readonly [kind: string]: string };
   /** Where the node serves clients, for instance `http://127.0.0.1:20411`; the same in all of its lives. */
