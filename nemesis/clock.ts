@@ -1,5 +1,5 @@
 import { oneOf, type Random } from './choice.ts';
-import { type Chosen, type FaultKind, onEach, type Situation } from './fault-kind.ts';
+import { type Chosen, type FaultKind, onEach, type Situation, settingOf } from './fault-kind.ts';
 import { someNodes } from './node-targets.ts';
 import type { ClockFault } from './world.ts';
 
@@ -17,7 +17,8 @@ export const clock: FaultKind = {
     drift: bend((random) => ({ ...trueClock, wallRate: oneOf(rates, random) })),
     rate: bend((random) => ({ ...trueClock, monotonicRate: oneOf(rates, random) })),
   },
-  start: (world, { nodes, clock = trueClock }) => onEach(nodes, (node) => world.setClock(node, clock)),
+  start: (world, chosen) =>
+    onEach(chosen.nodes, async (node) => world.setClock(node, settingOf(chosen, 'clock').clock)),
   end: (world, { nodes }) => onEach(nodes, (node) => world.setClock(node, trueClock)),
 };
 
@@ -25,6 +26,6 @@ export const clock: FaultKind = {
 function bend(fault: (random: Random) => ClockFault): (situation: Situation) => Chosen {
   return ({ nodes, random }) => ({
     nodes: someNodes(nodes, 1 + random(nodes.length), random),
-    clock: fault(random),
+    setting: { type: 'clock', clock: fault(random) },
   });
 }

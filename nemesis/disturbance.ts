@@ -1,7 +1,7 @@
 import { oneOf, type Random } from './choice.ts';
-import { attempt, type Chosen, type FaultKind } from './fault-kind.ts';
+import { attempt, type Chosen, type FaultKind, power, settingOf } from './fault-kind.ts';
 import { links, someNodes, without } from './node-targets.ts';
-import type { Disturbance, NodeId, World } from './world.ts';
+import type { Disturbance, NodeId } from './world.ts';
 
 export const undisturbed: Disturbance = {
   delayMs: 0,
@@ -25,7 +25,7 @@ export const disturbances: { readonly [kind: string]: FaultKind } = {
   /** Connections that break, and may be made again at once. */
   reset: {
     variants: { one: around(undefined), all: everywhere(undefined) },
-    start: async (world, { links = [] }) => [await attempt(async () => resetOf(world)(links))],
+    start: async (world, { links = [] }) => [await attempt(async () => power(world, 'reset')(links))],
     end: async () => [],
   },
 };
@@ -33,10 +33,12 @@ export const disturbances: { readonly [kind: string]: FaultKind } = {
 function disturbing(disturbance: (random: Random) => Disturbance): FaultKind {
   return {
     variants: { one: around(disturbance), all: everywhere(disturbance) },
-    start: async (world, { links = [], disturbance = undisturbed }) => [
-      await attempt(async () => disturbOf(world)(links, disturbance)),
+    start: async (world, chosen) => [
+      await attempt(async () =>
+        power(world, 'disturb')(chosen.links ?? [], settingOf(chosen, 'disturbance').disturbance),
+      ),
     ],
-    end: async (world) => [await attempt(async () => disturbOf(world)([], undisturbed))],
+    end: async (world) => [await attempt(async () => power(world, 'disturb')([], undisturbed))],
   };
 }
 
@@ -57,15 +59,6 @@ function everywhere(disturbance: Draw): Choose {
 
 function between(side: readonly NodeId[], others: readonly NodeId[], disturbance?: Disturbance): Chosen | undefined {
   const both = side === others ? links(side, others) : [...links(side, others), ...links(others, side)];
-  return both.length === 0 ? undefined : { nodes: side, links: both, ...(disturbance && { disturbance }) };
-}
-
-function disturbOf(world: World): NonNullable<World['disturb']> {
-  if (world.disturb === undefined) throw new Error('this world cannot disturb links');
-  return world.disturb.bind(world);
-}
-
-function resetOf(world: World): NonNullable<World['reset']> {
-  if (world.reset === undefined) throw new Error('this world cannot reset connections');
-  return world.reset.bind(world);
+  if (both.length === 0) return undefined;
+  return { nodes: side, links: both, ...(disturbance && { setting: { type: 'disturbance', disturbance } }) };
 }

@@ -1,5 +1,5 @@
 import type { Random } from './choice.ts';
-import type { ClockFault, Disturbance, Effect, Link, NodeId, World } from './world.ts';
+import type { Effect, Link, NodeId, Setting, World } from './world.ts';
 
 /** What a variant chooses from. */
 export interface Situation {
@@ -13,10 +13,7 @@ export interface Situation {
 export interface Chosen {
   readonly nodes: readonly NodeId[];
   readonly links?: readonly Link[];
-  readonly clock?: ClockFault;
-  readonly disturbance?: Disturbance;
-  /** Not now: at the next election. */
-  readonly atElection?: true;
+  readonly setting?: Setting;
 }
 
 /** An effect, and on which node where it is on one. */
@@ -29,6 +26,27 @@ export interface FaultKind {
   start(world: World, chosen: Chosen): Promise<readonly NodeEffect[]>;
   /** Ends it, and looks whether that took effect. */
   end(world: World, chosen: Chosen): Promise<readonly NodeEffect[]>;
+}
+
+/**
+ * What a fault's setting says, for a kind that always has one of that type.
+ * @throws Error when it has none: a script that someone wrote may lack it
+ */
+export function settingOf<T extends Setting['type']>({ setting }: Chosen, type: T): Extract<Setting, { type: T }> {
+  if (setting?.type !== type) throw new Error(`the fault does not say which ${type}`);
+  return setting as Extract<Setting, { type: T }>;
+}
+
+type OptionalPower = { [K in keyof World]-?: undefined extends World[K] ? K : never }[keyof World];
+
+/**
+ * What only some worlds can do.
+ * @throws Error in a world that cannot
+ */
+export function power<K extends OptionalPower>(world: World, name: K): NonNullable<World[K]> {
+  const method = world[name];
+  if (method === undefined) throw new Error(`this world cannot ${name}`);
+  return method.bind(world) as NonNullable<World[K]>;
 }
 
 /** Does the same to several nodes at once. */

@@ -19,12 +19,13 @@ export const kill: FaultKind = {
      * All that voted for a new leader, the moment it is elected and before it could say anything: if a vote was only
      * in memory it is gone now, and nothing in any log tells of the term (hashicorp/raft#661).
      */
-    'voters-of-new-leader': ({ nodes }) => (nodes.length < 3 ? undefined : { nodes, atElection: true }),
+    'voters-of-new-leader': ({ nodes }) =>
+      nodes.length < 3 ? undefined : { nodes, setting: { type: 'moment', moment: 'elected' } },
   },
-  start: (world, { nodes, atElection }) =>
-    atElection === true ? killVoters(world) : onEach(nodes, (node) => world.kill(node)),
-  end: async (world, { nodes, atElection }) => [
-    ...(atElection === true ? [await attempt(() => world.cut([]))] : []),
+  start: (world, { nodes, setting }) =>
+    setting?.type === 'moment' ? killVoters(world) : onEach(nodes, (node) => world.kill(node)),
+  end: async (world, { nodes, setting }) => [
+    ...(setting?.type === 'moment' ? [await attempt(() => world.cut([]))] : []),
     ...(await onEach(nodes, (node) => world.start(node))),
   ],
 };

@@ -1,6 +1,6 @@
 import { clock } from './clock.ts';
 import { disturbances } from './disturbance.ts';
-import { type FaultKind, onEach } from './fault-kind.ts';
+import { type FaultKind, onEach, power } from './fault-kind.ts';
 import { kill } from './kill.ts';
 import { nodeTargets } from './node-targets.ts';
 import { partition } from './partition.ts';
@@ -15,11 +15,7 @@ const pause: FaultKind = {
 /** Machines that lose power: as a kill, and what was not synced is gone. */
 const powerLoss: FaultKind = {
   variants: nodeTargets,
-  start: (world, { nodes }) =>
-    onEach(nodes, async (node) => {
-      if (world.losePower === undefined) throw new Error('this world cannot lose power');
-      return world.losePower(node);
-    }),
+  start: (world, { nodes }) => onEach(nodes, async (node) => power(world, 'losePower')(node)),
   end: kill.end,
 };
 

@@ -170,13 +170,13 @@ t.test('what is on record can be done again by script', async (t) => {
   while (world.nowMs < endMs && again.length < records.length) await Promise.resolve();
   await nemesis.stop();
   const told = (all: readonly FaultRecord[]) =>
-    all.map(({ kind, variant, phase, nodes, links, clock, time }) => ({
+    all.map(({ kind, variant, phase, nodes, links, setting, time }) => ({
       kind,
       variant,
       phase,
       nodes,
       links,
-      clock,
+      setting,
       time,
     }));
   t.same(told(again), told(records));

@@ -19,15 +19,13 @@ export function scriptOf(records: readonly FaultRecord[]): readonly ScriptedFaul
   const ends = new Map(records.filter(({ phase }) => phase === 'end').map(({ id, time }) => [id, time]));
   return records
     .filter(({ phase }) => phase === 'start')
-    .map(({ kind, variant, id, time, nodes, links, clock, disturbance, atElection }) => ({
+    .map(({ kind, variant, id, time, nodes, links, setting }) => ({
       kind,
       variant,
       chosen: {
         nodes,
         ...(links && { links }),
-        ...(clock && { clock }),
-        ...(disturbance && { disturbance }),
-        ...(atElection && { atElection }),
+        ...(setting && { setting }),
       },
       startNs: time,
       endNs: ends.get(id) ?? Number.MAX_SAFE_INTEGER,

@@ -1,5 +1,8 @@
 import type { FaultRecord } from './world.ts';
 
+/** What was done to whom and what became of it, however it was done. */
+export type FaultOutcome = Omit<FaultRecord, 'setting'>;
+
 /** What became of the faults of one kind. */
 export interface FaultCounts {
   proven: number;
@@ -11,7 +14,7 @@ export interface FaultCounts {
  * Counts faults by kind, each once. A fault is ineffective when any of its effects was, at its start or its end;
  * else proven when some effect of its start was; else moot. Any ineffective one makes the run unknown.
  */
-export function summarizeFaults(records: Iterable<FaultRecord>): { [kind: string]: FaultCounts } {
+export function summarizeFaults(records: Iterable<FaultOutcome>): { [kind: string]: FaultCounts } {
   const faults = new Map<number, { readonly kind: string; effect: keyof FaultCounts }>();
   for (const { id, kind, phase, effects } of records) {
     const fault = faults.get(id) ?? { kind, effect: 'moot' };

@@ -83,6 +83,17 @@ export type Moment =
   | 'snapshot-received'
   | 'configuration-entered';
 
+/** How a fault is done, beyond whom it hits: one for each kind of fault that has something to say. */
+export type Setting =
+  | { readonly type: 'clock'; readonly clock: ClockFault }
+  | { readonly type: 'disturbance'; readonly disturbance: Disturbance }
+  | { readonly type: 'disk'; readonly disk: DiskFault }
+  | { readonly type: 'damage'; readonly damage: Damage }
+  | { readonly type: 'starvation'; readonly starvation: Starvation }
+  | { readonly type: 'voters'; readonly voters: readonly NodeId[] }
+  /** Not now: when this comes next. */
+  | { readonly type: 'moment'; readonly moment: Moment };
+
 /** A leader that was cut off when it was elected; `cut` again, or heal, as with any other links. */
 export interface CutOff {
   readonly leader: NodeId;
@@ -154,8 +165,6 @@ export interface FaultRecord {
   readonly nodes: readonly NodeId[];
   readonly links?: readonly Link[] | undefined;
   /** What more it takes to do the same again. */
-  readonly clock?: ClockFault | undefined;
-  readonly disturbance?: Disturbance | undefined;
-  readonly atElection?: true | undefined;
+  readonly setting?: Setting | undefined;
   readonly effects: readonly (Effect & { readonly node?: NodeId | undefined })[];
 }

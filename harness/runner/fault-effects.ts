@@ -1,12 +1,11 @@
 import { type Section, unknown } from '../../checker/verdict.ts';
-import { summarizeFaults } from '../../nemesis/summarize.ts';
-import type { FaultRecord } from '../../nemesis/world.ts';
+import { type FaultOutcome, summarizeFaults } from '../../nemesis/summarize.ts';
 
 /**
  * Whether the faults that were asked for took effect. One that a probe showed to have had none makes the run
  * unknown, and so does a kind of which none was seen to work: what it would have broken was not tried.
  */
-export function checkFaults(kinds: readonly string[], records: readonly FaultRecord[]): Section {
+export function checkFaults(kinds: readonly string[], records: readonly FaultOutcome[]): Section {
   const byKind = summarizeFaults(records);
   const counts = Object.fromEntries(
     kinds.flatMap((kind) => {

@@ -7,7 +7,7 @@ import { AuditUnreadable, type NodeAudit, parseAudit } from '../../checker/durab
 import { checkCommittedLog } from '../../checker/durability/committed-log.ts';
 import type { History } from '../../checker/history/op.ts';
 import { mergeSections, type Results, type Section, unknown } from '../../checker/verdict.ts';
-import type { FaultRecord } from '../../nemesis/world.ts';
+import type { FaultOutcome } from '../../nemesis/summarize.ts';
 import { files } from '../../results/store/layout.ts';
 import { auditPath, readFaults, readHistory, readNodes, readSteps, readTest } from '../../results/store/read.ts';
 import { RunFolderError, type StepViolation, type TestDescription } from '../../results/store/schema.ts';
@@ -25,7 +25,7 @@ export interface Evidence {
   /** The fault kinds that were asked for. */
   readonly faultKinds: readonly string[];
   readonly history: History;
-  readonly faults: () => readonly FaultRecord[];
+  readonly faults: () => readonly FaultOutcome[];
   /** Undefined for a target that writes no audit. */
   readonly audits: (() => readonly NodeAudit[]) | undefined;
   /** Undefined for a target without processes. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Setting } from '../../nemesis/world.ts';
 import type { SimulationPlan } from './plan.ts';
 
 const count = z.number().int().nonnegative();
@@ -13,6 +14,43 @@ const operation = z.object({
   value: z.json().optional(),
 });
 
+const clock = z.object({ wallOffsetMs: z.number(), wallRate: z.number(), monotonicRate: z.number() });
+const disturbance = z.object({
+  delayMs: z.number(),
+  jitterMs: z.number(),
+  lossPercent: z.number(),
+  duplicatePercent: z.number(),
+  reorderPercent: z.number(),
+});
+const disk = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('sync-error'), after: count }),
+  z.object({ type: z.literal('full') }),
+  z.object({ type: z.literal('slow'), delayMs: z.number() }),
+  z.object({ type: z.literal('hung') }),
+  z.object({ type: z.literal('lying') }),
+  z.object({ type: z.literal('crash'), at: z.enum(['write', 'sync']), after: count }),
+]);
+const damage = z.object({ file: z.enum(['log', 'snapshot']), how: z.enum(['flip', 'truncate', 'restore']) });
+const starvation = z.object({ of: z.enum(['cpu', 'memory', 'descriptors']) });
+const moment = z.enum([
+  'elected',
+  'first-append',
+  'snapshot-taken',
+  'snapshot-sent',
+  'snapshot-received',
+  'configuration-entered',
+]);
+
+const setting: z.ZodType<Setting> = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('clock'), clock }),
+  z.object({ type: z.literal('disturbance'), disturbance }),
+  z.object({ type: z.literal('disk'), disk }),
+  z.object({ type: z.literal('damage'), damage }),
+  z.object({ type: z.literal('starvation'), starvation }),
+  z.object({ type: z.literal('voters'), voters: nodes }),
+  z.object({ type: z.literal('moment'), moment }),
+]);
+
 const fault = z.object({
   kind: z.string(),
   variant: z.string(),
@@ -21,17 +59,7 @@ const fault = z.object({
   chosen: z.object({
     nodes,
     links: z.array(link).optional(),
-    clock: z.object({ wallOffsetMs: z.number(), wallRate: z.number(), monotonicRate: z.number() }).optional(),
-    disturbance: z
-      .object({
-        delayMs: z.number(),
-        jitterMs: z.number(),
-        lossPercent: z.number(),
-        duplicatePercent: z.number(),
-        reorderPercent: z.number(),
-      })
-      .optional(),
-    atElection: z.literal(true).optional(),
+    setting: setting.optional(),
   }),
 });
 

@@ -58,17 +58,7 @@ const faultRecord = z.object({
   doneTime: z.number(),
   nodes: z.array(z.string()),
   links: z.array(link).optional(),
-  clock: z.object({ wallOffsetMs: z.number(), wallRate: z.number(), monotonicRate: z.number() }).optional(),
-  disturbance: z
-    .object({
-      delayMs: z.number(),
-      jitterMs: z.number(),
-      lossPercent: z.number(),
-      duplicatePercent: z.number(),
-      reorderPercent: z.number(),
-    })
-    .optional(),
-  atElection: z.literal(true).optional(),
+  setting: z.looseObject({ type: z.string() }).optional(),
   effects: z.array(
     z.object({
       effect: z.enum(['proven', 'moot', 'ineffective']),
@@ -79,8 +69,8 @@ const faultRecord = z.object({
   ),
 });
 
-/** What a nemesis writes for the start and the end of each fault (the same shape as nemesis' own record). */
-export interface Fault extends FaultDetails {
+/** What a nemesis writes for the start and the end of each fault (nemesis' own record, its setting unread). */
+export interface Fault {
   readonly kind: string;
   readonly variant: string;
   readonly id: number;
@@ -90,29 +80,14 @@ export interface Fault extends FaultDetails {
   readonly doneTime: number;
   readonly nodes: readonly string[];
   readonly links?: readonly { readonly from: string; readonly to: string }[] | undefined;
+  /** What was done beyond nodes and links: its type, and what kinds of that type say. */
+  readonly setting?: { readonly type: string } | undefined;
   readonly effects: readonly {
     readonly effect: 'proven' | 'moot' | 'ineffective';
     readonly mechanism: string;
     readonly proof: { readonly [name: string]: string | number | boolean | null };
     readonly node?: string | undefined;
   }[];
-}
-
-/** What was done beyond nodes and links; each only for the kinds that have it. */
-interface FaultDetails {
-  readonly clock?:
-    | { readonly wallOffsetMs: number; readonly wallRate: number; readonly monotonicRate: number }
-    | undefined;
-  readonly disturbance?:
-    | {
-        readonly delayMs: number;
-        readonly jitterMs: number;
-        readonly lossPercent: number;
-        readonly duplicatePercent: number;
-        readonly reorderPercent: number;
-      }
-    | undefined;
-  readonly atElection?: true | undefined;
 }
 
 const anomaly = z.object({
