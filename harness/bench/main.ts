@@ -1,9 +1,11 @@
 import { checkerBench } from './checker.ts';
+import { simBench } from './sim.ts';
 import { txnBench } from './txn.ts';
 
 /** The benchmarks, by the name that `npm run bench -- NAME` takes; each gives the lines of its table. */
 const benches: { readonly [name: string]: () => Iterable<string> | AsyncIterable<string> } = {
   checker: allCheckers,
+  sim: simBench,
 };
 
 async function* allCheckers(): AsyncGenerator<string> {
