@@ -1,4 +1,6 @@
 import { clock } from './clock.ts';
+import { corruption, reformat } from './damage.ts';
+import { disks } from './disk.ts';
 import { disturbances } from './disturbance.ts';
 import { type FaultKind, onEach, power } from './fault-kind.ts';
 import { kill } from './kill.ts';
@@ -27,6 +29,9 @@ export const kinds: { readonly [kind: string]: FaultKind } = {
   clock,
   'power-loss': powerLoss,
   ...disturbances,
+  ...disks,
+  corruption,
+  reformat,
 };
 
 /** What a run does unless it is told otherwise. */

@@ -104,6 +104,9 @@ class NemesisLoop {
       await attempt(() => world.cut([])),
       ...(world.disturb === undefined ? [] : [await attempt(async () => world.disturb!([], undisturbed))]),
       ...(await onEach(world.nodes, (node) => world.resume(node))),
+      ...(world.setDisk === undefined
+        ? []
+        : await onEach(world.nodes, async (node) => world.setDisk!(node, undefined))),
       ...(await onEach(world.nodes, (node) => world.start(node))),
       ...(await onEach(world.nodes, (node) => world.setClock(node, trueClock))),
     ]);

@@ -65,8 +65,12 @@ export type DiskFault =
 /** What becomes of a file of a node that is down. */
 export interface Damage {
   readonly file: 'log' | 'snapshot';
-  /** A bit turned over; the end cut off; the content of an earlier time put back. */
-  readonly how: 'flip' | 'truncate' | 'restore';
+  /**
+   * A bit turned over; the end cut off; a sector's content standing in another's place as well: each within what is
+   * written there, not in the zeros ahead of it. `restore` takes damage back: all that the node had on disk before
+   * it, unless it has served since (it would forget what it has acknowledged).
+   */
+  readonly how: 'flip' | 'truncate' | 'misdirect' | 'restore';
 }
 
 /** What a node has too little of. */
@@ -116,7 +120,10 @@ export interface World {
    * no reaction from outside could meet. Undefined when nobody is elected in that time. Not in every world.
    */
   cutOffNextLeader?(withinMs: number): Promise<CutOff | undefined>;
-  /** Starts a node that is down; resolves when it answers. */
+  /**
+   * Starts a node that is down; resolves when it answers. Of a node whose files were damaged also when it has refused
+   * to start because of that, which is proven, with what it said as `refused` in the proof.
+   */
   start(node: NodeId): Promise<Effect>;
   /** Ends the process at once, with no chance to clean up; resolves when it is gone. */
   kill(node: NodeId): Promise<Effect>;
@@ -125,11 +132,14 @@ export interface World {
   pause(node: NodeId): Promise<Effect>;
   resume(node: NodeId): Promise<Effect>;
   setClock(node: NodeId, fault: ClockFault): Promise<Effect>;
-  /** Not in every world, nor every type of fault, as with all that follow. */
+  /**
+   * Resolves when the node has met the fault, with how often; `moot` when it has not within a while, or is down.
+   * A process that ends of it was ended by the nemesis. Not in every world, nor every type, as with all that follow.
+   */
   setDisk?(node: NodeId, fault: DiskFault | undefined): Promise<Effect>;
   /** Harms a file of a node that is down. */
   damage?(node: NodeId, damage: Damage): Promise<Effect>;
-  /** Takes all that a node has on disk, while it is down. */
+  /** Takes all that a node has on disk, while it is down. It does not start again before it is added as a new member. */
   wipe?(node: NodeId): Promise<Effect>;
   starve?(node: NodeId, starvation: Starvation | undefined): Promise<Effect>;
   /** The leader is asked, through the store's own API, to hand over to this node. */

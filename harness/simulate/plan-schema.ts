@@ -30,7 +30,10 @@ const disk = z.discriminatedUnion('type', [
   z.object({ type: z.literal('lying') }),
   z.object({ type: z.literal('crash'), at: z.enum(['write', 'sync']), after: count }),
 ]);
-const damage = z.object({ file: z.enum(['log', 'snapshot']), how: z.enum(['flip', 'truncate', 'restore']) });
+const damage = z.object({
+  file: z.enum(['log', 'snapshot']),
+  how: z.enum(['flip', 'truncate', 'misdirect', 'restore']),
+});
 const starvation = z.object({ of: z.enum(['cpu', 'memory', 'descriptors']) });
 const moment = z.enum([
   'elected',

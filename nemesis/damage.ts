@@ -1,0 +1,93 @@
+import { type FaultKind, onEach, power, settingOf } from './fault-kind.ts';
+import { majoritySize, someNodes } from './node-targets.ts';
+import type { Damage, Effect, NodeId, World } from './world.ts';
+
+/**
+ * Files that are no longer what was written. What Raft survives of it, and so what these kinds keep to:
+ * - One good copy of all that was acknowledged always exists: only a minority is harmed at a time, and it is whole
+ *   again, or replaced, before the next.
+ * - A node that lost what it had acknowledged must not come back as the member that acknowledged it: it would vote
+ *   for a leader without those entries, or a second time in a term. So a harmed node must notice and refuse to start
+ *   (naming file and offset), or mend itself from its own other copy (an older snapshot and a longer log). One that
+ *   refused comes back as a new member; in a world that cannot change members, with all it had on disk before.
+ * Never drawn, because nothing survives it: harm to a majority, an emptied disk under the old name, an older state of
+ * the disk put under a node that has run since, a disk that lies about its syncs and loses power.
+ */
+export const corruption: FaultKind = {
+  variants: {
+    'log-flip': harm({ file: 'log', how: 'flip' }),
+    'log-truncated': harm({ file: 'log', how: 'truncate' }),
+    'log-misdirected': harm({ file: 'log', how: 'misdirect' }),
+    'snapshot-flip': harm({ file: 'snapshot', how: 'flip' }),
+    'snapshot-truncated': harm({ file: 'snapshot', how: 'truncate' }),
+    'snapshot-misdirected': harm({ file: 'snapshot', how: 'misdirect' }),
+  },
+  start: (world, chosen) =>
+    onEach(chosen.nodes, async (node) => {
+      const damage = power(world, 'damage');
+      await world.kill(node);
+      const harmed = await damage(node, settingOf(chosen, 'damage').damage);
+      if (harmed.effect !== 'proven') return harmed;
+      const started = await world.start(node);
+      if (started.effect === 'ineffective') return started;
+      return { ...harmed, proof: { ...harmed.proof, refused: started.proof.refused ?? null } };
+    }),
+  end: (world, chosen) => oneByOne(chosen.nodes, (node) => mended(world, node, settingOf(chosen, 'damage').damage)),
+};
+
+/** Machines that come back with nothing on their disks: as new members, since as the old ones they would have forgotten. */
+export const reformat: FaultKind = {
+  variants: {
+    one: ({ nodes, random }) => (nodes.length < 3 ? undefined : { nodes: someNodes(nodes, 1, random) }),
+    minority: minorityOf(undefined),
+  },
+  start: (world, { nodes }) =>
+    onEach(nodes, async (node) => {
+      const wipe = power(world, 'wipe');
+      // There must be a way back.
+      for (const name of ['removeMember', 'addMember'] as const) power(world, name);
+      await world.kill(node);
+      return wipe(node);
+    }),
+  end: (world, { nodes }) => oneByOne(nodes, (node) => replaced(world, node)),
+};
+
+type Choose = FaultKind['variants'][string];
+
+function harm(damage: Damage): Choose {
+  return minorityOf(damage);
+}
+
+/** Any number of nodes that leaves a majority alone. */
+function minorityOf(damage: Damage | undefined): Choose {
+  return ({ nodes, random }) => {
+    const most = nodes.length - majoritySize(nodes.length);
+    if (most === 0) return undefined;
+    const chosen = { nodes: someNodes(nodes, 1 + random(most), random) };
+    return damage === undefined ? chosen : { ...chosen, setting: { type: 'damage', damage } };
+  };
+}
+
+/** One after another: of each change of members a majority must know before the next. */
+async function oneByOne(nodes: readonly NodeId[], act: (node: NodeId) => Promise<Effect>) {
+  const effects = [];
+  for (const node of nodes) effects.push(...(await onEach([node], act)));
+  return effects;
+}
+
+async function mended(world: World, node: NodeId, { file }: Damage): Promise<Effect> {
+  const started = await world.start(node);
+  // Up already, or mended by itself.
+  if (started.proof.refused === undefined) return started;
+  if (world.wipe === undefined || world.removeMember === undefined || world.addMember === undefined) {
+    const restored = await power(world, 'damage')(node, { file, how: 'restore' });
+    return restored.effect === 'proven' ? world.start(node) : restored;
+  }
+  await world.wipe(node);
+  return replaced(world, node);
+}
+
+async function replaced(world: World, node: NodeId): Promise<Effect> {
+  const removed = await power(world, 'removeMember')(node);
+  return removed.effect === 'proven' ? power(world, 'addMember')(node) : removed;
+}
