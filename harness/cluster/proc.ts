@@ -6,7 +6,14 @@ export interface ProcessStat {
   readonly state: string;
   /** Clock ticks since boot at which it started: with the pid it names one process for good, as pids come again. */
   readonly startTime: string;
+  /** What it has used of processors so far, in user and kernel mode. */
+  readonly cpuMs: number;
+  /** The same of its children that have ended and were waited for. */
+  readonly endedChildrenCpuMs: number;
 }
+
+/** USER_HZ, which Linux shows to programs as 100 on every architecture that Node runs on. */
+const clockTickMs = 10;
 
 /** @returns undefined when there is no such process */
 export function processStat(pid: number): ProcessStat | undefined {
@@ -19,7 +26,9 @@ export function processStat(pid: number): ProcessStat | undefined {
   // The second field is the command's name in parentheses, and may itself hold spaces and parentheses.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, startTime] = [fields[0], fields[19]];
-  return state === undefined || startTime === undefined ? undefined : { state, startTime };
+  if (state === undefined || startTime === undefined) return undefined;
+  const ticks = (first: number): number => Number(fields[first]) + Number(fields[first + 1]);
+  return { state, startTime, cpuMs: ticks(11) * clockTickMs, endedChildrenCpuMs: ticks(13) * clockTickMs };
 }
 
 /** Whether exactly that process still runs; a zombie does not. */
