@@ -63,6 +63,20 @@ export function someOf(flag: string, known: readonly string[]): (given: unknown)
   };
 }
 
+/** `name=value,name=value`. */
+export function pairs(flag: string): (given: unknown) => ReadonlyMap<string, string> {
+  return (given) => {
+    const parts = text(flag)(given).split(',');
+    return new Map(
+      parts.map((part): [string, string] => {
+        const at = part.indexOf('=');
+        if (at < 1) throw new UsageError(`--${flag} ${part}: must be name=value, several with commas`);
+        return [part.slice(0, at).trim(), part.slice(at + 1)];
+      }),
+    );
+  };
+}
+
 /** Any text but the empty one. */
 export function text(flag: string): (given: unknown) => string {
   return (given) => {

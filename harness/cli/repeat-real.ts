@@ -31,7 +31,7 @@ export async function repeatReal(given: {
   let [runs, valid, cameBack] = [0, 0, 0];
   let best: { readonly folder: string; readonly length: number } | undefined;
   for (let number = 1; number <= given.times && !signal.aborted; number++) {
-    const { folder, results } = await runTest(planOf(flagsOf(given.folder, given.root)), () => {}, signal);
+    const { folder, results } = await runTest(await planOf(flagsOf(given.folder, given.root)), () => {}, signal);
     given.onRun(number, results);
     runs++;
     if (results.valid === true) valid++;

@@ -13,6 +13,7 @@ import { exitCodeOf } from './exit.ts';
 import { duration, integer, oneOf, someOf, text, threads } from './flags.ts';
 import { interruptible } from './interruptible.ts';
 import { showProgress } from './progress.ts';
+import { chooseTarget, optionsOf, targetFlags, toldOptions } from './target-choice.ts';
 import { UsageError } from './usage-error.ts';
 import { verdictText } from './verdict-text.ts';
 
@@ -23,7 +24,6 @@ const concurrencyMax = 1000;
 const defaults = {
   target: 'kvstore',
   workload: 'register',
-  nodes: '5',
   concurrency: '10',
   rate: '300',
   'time-limit': '60s',
@@ -35,7 +35,7 @@ const defaults = {
 } as const;
 
 export function flags(yargs: Argv) {
-  return yargs
+  return targetFlags(yargs)
     .option('workload', {
       describe: `What clients do: ${[...workloads.keys()].join(', ')}`,
       default: defaults.workload,
@@ -73,7 +73,7 @@ export function flags(yargs: Argv) {
     })
     .option('nodes', {
       describe: 'Nodes',
-      default: defaults.nodes,
+      defaultDescription: 'as the target has it: 5 of kvstore',
       type: 'string',
       requiresArg: true,
       coerce: integer('nodes', 1, 25),
@@ -114,11 +114,11 @@ export function flags(yargs: Argv) {
       coerce: duration('op-timeout', 10, 60_000),
     })
     .option('target', {
-      describe: `The store: ${[...targets.keys()].join(', ')}`,
+      describe: `The store: ${[...targets.keys()].join(', ')}, or a module of yours: ./my-target.ts`,
       default: defaults.target,
       type: 'string',
       requiresArg: true,
-      coerce: oneOf('target', targets),
+      coerce: text('target'),
     })
     .option('mutant', {
       describe: `Run the system with this planted bug: ${[...mutants.keys()].join(', ')}`,
@@ -157,7 +157,7 @@ export const testCommand = {
 
 /** Runs the test and tells the verdict; gives the exit code. */
 async function test(given: Flags): Promise<number> {
-  const plan = planOf(given);
+  const plan = await planOf(given);
   const { signal, release } = interruptible('healing, ending the nodes and checking what was recorded');
   let hide = () => {};
   try {
@@ -194,8 +194,14 @@ async function test(given: Flags): Promise<number> {
 }
 
 /** @throws UsageError for flags that do not go together */
-export function planOf(given: Flags): Plan {
-  const { workload, target, nodes, mutant } = given;
+export async function planOf(given: Flags): Promise<Plan> {
+  const { workload, mutant } = given;
+  const target = await chooseTarget(given.target);
+  const targetOptions = optionsOf(target, given);
+  const nodes = given.nodes ?? target.nodes.default;
+  if (nodes > target.nodes.most) {
+    throw new UsageError(`--nodes ${nodes}: ${target.name} has at most ${target.nodes.most}`);
+  }
   if (!target.workloads.includes(workload.name)) {
     throw new UsageError(
       `--workload ${workload.name}: ${target.name} cannot carry it out; it can: ${target.workloads.join(', ')}`,
@@ -204,14 +210,18 @@ export function planOf(given: Flags): Plan {
   if (mutant !== undefined && target.name !== 'kvstore') {
     throw new UsageError(`--mutant ${mutant.name}: only kvstore has planted bugs, not ${target.name}`);
   }
-  const faults = given.nemesis ?? (target.breakable ? defaultKinds : []);
-  if (faults.length > 0 && !target.breakable) {
-    throw new UsageError(`--nemesis ${faults.join(',')}: ${target.name} has nothing to break; leave it out`);
+  const faults = given.nemesis ?? defaultKinds.filter((kind) => target.faults.includes(kind));
+  const impossible = faults.find((kind) => !target.faults.includes(kind));
+  if (impossible !== undefined) {
+    const possible =
+      target.faults.length === 0 ? 'has nothing to break; leave it out' : `knows ${target.faults.join(', ')}`;
+    throw new UsageError(`--nemesis ${impossible}: ${target.name} ${possible}`);
   }
   const seed = given.seed ?? randomInt(seedBound);
   const concurrency = given.concurrency(nodes);
   const options = {
-    target: target.name,
+    target: given.target,
+    'target-options': toldOptions(targetOptions),
     workload: workload.name,
     nodes,
     concurrency,
@@ -230,6 +240,7 @@ export function planOf(given: Flags): Plan {
     name: mutant?.name ?? workload.name,
     workload,
     target,
+    targetOptions,
     nodes,
     concurrency,
     ratePerS: given.rate,

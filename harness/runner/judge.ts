@@ -48,7 +48,7 @@ export function judge(folder: string): Results {
     history,
     faults: () => readFaults(folder).records,
     audits: target?.audited ? () => readAudits(folder, test) : undefined,
-    crash: target?.breakable ? () => crash(folder) : undefined,
+    crash: target === undefined ? crashOf(folder) : target.faults.length > 0 ? () => crash(folder) : undefined,
     steps: readSteps(folder),
   });
 }
@@ -129,6 +129,12 @@ function parseProcessRecord(line: string): z.infer<typeof processRecord> | undef
   } catch {
     return undefined;
   }
+}
+
+/** A user's own target is not known here: whether it had processes is told by what was written down of them. */
+function crashOf(folder: string): (() => Section) | undefined {
+  const watched = readNodes(folder).some((node) => existsSync(join(folder, files.nodes, node, files.exits)));
+  return watched ? () => crash(folder) : undefined;
 }
 
 function faultKindsAsked({ options }: TestDescription): readonly string[] {

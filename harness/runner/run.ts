@@ -9,7 +9,7 @@ import { files } from '../../results/store/layout.ts';
 import type { TestDescription } from '../../results/store/schema.ts';
 import { createRun, type RunWriter } from '../../results/store/write.ts';
 import { seededRandom } from '../generator/random.ts';
-import type { System, Target } from '../target/target.ts';
+import type { SetUp, System, Target } from '../target/target.ts';
 import { version } from '../version.ts';
 import type { Workload } from '../workload/workload.ts';
 import { type RunClock, realClock } from './clock.ts';
@@ -24,6 +24,8 @@ export interface Plan {
   readonly name: string;
   readonly workload: Workload;
   readonly target: Target;
+  /** The target's own, all of them. */
+  readonly targetOptions: SetUp['options'];
   readonly nodes: number;
   readonly concurrency: number;
   readonly ratePerS: number;
@@ -94,6 +96,7 @@ export async function runTest(
       systemFolder: plan.systemFolder,
       opTimeoutMs: plan.opTimeoutMs,
       faults: plan.faults,
+      options: plan.targetOptions,
       random: random('world'),
       now: () => clock.nowNs(),
       signal,

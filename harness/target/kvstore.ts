@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { faultKinds } from '../../nemesis/kinds.ts';
 import { createHttpExchange, Client as StoreClient } from '../../system/client/index.ts';
 import { startCluster } from '../cluster/cluster.ts';
 import { kvClient, kvWorkloads } from './kv-operations.ts';
@@ -16,7 +17,9 @@ export const kvstore: Target = {
   name: 'kvstore',
   workloads: kvWorkloads,
   audited: true,
-  breakable: true,
+  faults: faultKinds,
+  nodes: { default: 5, most: 25 },
+  options: {},
   async setUp(options: SetUp): Promise<System> {
     const cluster = await startCluster({
       nodes: options.nodes,

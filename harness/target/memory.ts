@@ -1,6 +1,6 @@
 import type { Value } from '../../checker/history/op.ts';
 import { balanceFirst, bankAccounts, readTransfer } from '../workload/bank.ts';
-import type { Client, Outcome, Request, Target } from './target.ts';
+import { type Client, nodeNames, type Outcome, type Request, type Target } from './target.ts';
 
 type Data = Map<string, Value>;
 type Operation = (data: Data, name: string, request: Request) => Outcome;
@@ -71,9 +71,11 @@ export const memory: Target = {
   name: 'memory',
   workloads: Object.keys(operations),
   audited: false,
-  breakable: false,
+  faults: [],
+  nodes: { default: 5, most: 25 },
+  options: {},
   async setUp({ nodes, workload }) {
-    const names = Array.from({ length: nodes }, (_, at) => String(at + 1));
+    const names = nodeNames(nodes);
     const data: Data = new Map();
     let applied = 0;
     return {

@@ -75,6 +75,8 @@ export interface SetUp {
   readonly opTimeoutMs: number;
   /** The kinds of faults that will be asked of the world: what some of them need is set up with the nodes. */
   readonly faults: readonly string[];
+  /** The target's own options, all of them, by name. */
+  readonly options: { readonly [name: string]: string };
   /** A seeded integer in [0, bound). */
   readonly random: (bound: number) => number;
   /** Nanoseconds since the start of the run. */
@@ -83,15 +85,33 @@ export interface SetUp {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** An option that only one target has. */
+export interface TargetOption {
+  /** One sentence for `--help`. */
+  readonly about: string;
+  /** What may be given; undefined: any text. */
+  readonly values?: readonly string[];
+  /** Taken when nothing is given; undefined: something must be. */
+  readonly default?: string;
+}
+
 /** A kind of store. */
 export interface Target {
   readonly name: string;
   /** The workloads whose operations its clients can carry out. */
   readonly workloads: readonly string[];
+  /** The kinds of faults that its world can do; none: it has no processes or links to break. */
+  readonly faults: readonly string[];
+  /** How many nodes it has unless `--nodes` says otherwise, and at most. */
+  readonly nodes: { readonly default: number; readonly most: number };
+  readonly options: { readonly [name: string]: TargetOption };
   /** Whether its nodes write the audit files that the committed-log audit reads. */
   readonly audited: boolean;
-  /** Whether its nodes are processes: a nemesis can break them, and they can end by themselves. */
-  readonly breakable: boolean;
   /** Starts the store; resolves when every node serves. Rejects with one clear line, and leaves nothing behind. */
   setUp(options: SetUp): Promise<System>;
+}
+
+/** `1`, `2` … */
+export function nodeNames(count: number): readonly NodeId[] {
+  return Array.from({ length: count }, (_, at) => String(at + 1));
 }

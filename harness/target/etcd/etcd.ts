@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import { createHttpExchange } from '../../../system/client/index.ts';
+import { kvClient, kvWorkloads } from '../kv-operations.ts';
+import { ProcessWorld, processFaults } from '../process-world.ts';
+import { findProgram } from '../program.ts';
+import { type NodeStatus, nodeNames, type SetUp, type System, type Target } from '../target.ts';
+import { storeOver } from '../versioned-store.ts';
+import { EtcdGateway } from './gateway.ts';
+
+interface Member {
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+}
+
+/** etcd 3.4 or later, as Debian's etcd-server has it: one process a node. */
+export const etcd: Target = {
+  name: 'etcd',
+  workloads: kvWorkloads,
+  audited: false,
+  faults: processFaults,
+  nodes: { default: 3, most: 9 },
+  options: {
+    serializable: {
+      about: 'etcd reads what the node that is asked has, as old as it may be',
+      values: ['false', 'true'],
+      default: 'false',
+    },
+  },
+  async setUp(options: SetUp): Promise<System> {
+    const program = findProgram('etcd', 'etcd-server');
+    const nodes = nodeNames(options.nodes);
+    const { exchange, close } = createHttpExchange();
+    const members = new Map<string, Member>();
+    const gateway = (node: string) => new EtcdGateway(members.get(node)?.clientUrl ?? '', exchange);
+    const world = await ProcessWorld.create({
+      setUp: options,
+      nodes,
+      async primaries() {
+        const statuses = await Promise.all(nodes.map(async (node) => ({ node, of: await gateway(node).status() })));
+        return statuses.flatMap(({ node, of }) => (of !== undefined && of.leader === of.member ? [node] : []));
+      },
+    });
+    for (const node of nodes) {
+      const host = world.address(node);
+      const clientUrl = `http://${host}:${await world.port()}`;
+      members.set(node, { clientUrl, peerUrl: `http://${host}:${await world.port()}` });
+    }
+    const cluster = [...members].map(([node, { peerUrl }]) => `n${node}=${peerUrl}`).join(',');
+    for (const [node, { clientUrl, peerUrl }] of members) {
+      world.add(node, {
+        name: 'etcd',
+        command: program,
+        arguments: [
+          ...['--name', `n${node}`, '--data-dir', join(world.folder(node), 'data')],
+          ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
+          ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
+          ...['--initial-cluster', cluster, '--initial-cluster-state', 'new'],
+        ],
+        // The client port answers only once there is a leader; a node started among dead ones is up without.
+        ready: () => answers(`${peerUrl}/version`),
+      });
+    }
+    await world.startAll();
+    await world.until('etcd did not elect a leader', async () => (await world.primaries()).length === 1);
+    const isSerializable = options.options.serializable === 'true';
+    return {
+      nodes,
+      world,
+      mechanisms: world.mechanisms,
+      client: (node) => kvClient(storeOver(gateway(node).store(isSerializable)), options.workload, options.opTimeoutMs),
+      async status() {
+        const told = await Promise.all(nodes.map((node) => statusOf(node, gateway(node))));
+        return told.filter((status) => status !== undefined);
+      },
+      async tearDown() {
+        try {
+          await close();
+        } finally {
+          await world.stop();
+        }
+      },
+    };
+  },
+};
+
+async function statusOf(node: string, gateway: EtcdGateway): Promise<NodeStatus | undefined> {
+  const [status, hash] = await Promise.all([gateway.status(), gateway.hash()]);
+  if (status === undefined || hash === undefined) return undefined;
+  const { member, leader, term, applied } = status;
+  return { node, leader: leader === member, term, applied, hash };
+}
+
+async function answers(url: string): Promise<boolean> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(1000) });
+  await response.arrayBuffer();
+  return response.ok;
+}

@@ -1,0 +1,263 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClockFault, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import { LineWriter } from '../../results/store/append.ts';
+import { files } from '../../results/store/layout.ts';
+import { freePort } from '../cluster/client-ports.ts';
+import type { ProcessRecord } from '../cluster/exits.ts';
+import { NodeLog } from '../cluster/node-log.ts';
+import { type Reaper, startReaper } from '../cluster/reaper.ts';
+import { ServerProcess, type ServerSpec } from './server-process.ts';
+import type { SetUp } from './target.ts';
+
+/** What can be done to any program. */
+export const processFaults: readonly string[] = ['pause', 'kill'];
+
+const untilPollMs = 100;
+const untilMaxMs = 30_000;
+
+/** How the nodes' processes reach each other, and how that is cut. */
+export interface NodeNetwork {
+  /** For `test.json`: `nft` … */
+  readonly mechanism: string;
+  /** The address that the node's servers listen on; nodes and harness reach it. */
+  address(node: NodeId): string;
+  /** The command line that runs this one in the node's place. */
+  inside(node: NodeId, command: string, words: readonly string[]): { command: string; arguments: readonly string[] };
+  /** As `World.cut`. */
+  cut(links: readonly Link[]): Promise<Effect>;
+  close(): Promise<void>;
+}
+
+/** What one kind of store adds to processes. */
+export interface ProcessWorldOptions {
+  readonly setUp: Pick<SetUp, 'folder' | 'random' | 'now' | 'port' | 'signal'>;
+  readonly nodes: readonly NodeId[];
+  /** Undefined: links cannot be cut. */
+  readonly network?: NodeNetwork | undefined;
+  /** The nodes that now believe to lead; asked of themselves. */
+  readonly primaries: () => Promise<readonly NodeId[]>;
+}
+
+interface Place {
+  readonly folder: string;
+  readonly log: NodeLog;
+  readonly records: LineWriter<ProcessRecord>;
+  readonly servers: ServerProcess[];
+}
+
+/**
+ * A world of other people's servers: ordinary processes, some a node, ended, stopped and started as a whole. Each
+ * node's log and the record of its starts and ends go to `nodes/<n>/` of the run folder.
+ */
+export class ProcessWorld implements World {
+  readonly nodes: readonly NodeId[];
+  readonly mechanisms: { readonly [kind: string]: string };
+  readonly random: (bound: number) => number;
+  readonly reaper: Reaper;
+  readonly #options: ProcessWorldOptions;
+  readonly #places: ReadonlyMap<NodeId, Place>;
+  readonly #ended = new AbortController();
+  readonly #ports = new Set<number>();
+  #stopped: Promise<void> | undefined;
+
+  private constructor(options: ProcessWorldOptions, reaper: Reaper) {
+    const { network, nodes, setUp } = options;
+    this.nodes = nodes;
+    this.random = setUp.random;
+    this.reaper = reaper;
+    this.mechanisms = {
+      pause: 'sigstop',
+      kill: 'sigkill',
+      ...(network === undefined ? {} : { partition: network.mechanism }),
+    };
+    this.#options = options;
+    this.#places = new Map(
+      nodes.map((node) => {
+        const folder = join(setUp.folder, files.nodes, node);
+        mkdirSync(folder, { recursive: true });
+        const log = new NodeLog(join(folder, files.log));
+        return [node, { folder, log, records: new LineWriter(join(folder, files.exits)), servers: [] }];
+      }),
+    );
+  }
+
+  /** Nothing runs in it yet but the reaper, which ends what this process may leave behind. */
+  static async create(options: ProcessWorldOptions): Promise<ProcessWorld> {
+    options.setUp.signal?.throwIfAborted();
+    return new ProcessWorld(options, await startReaper());
+  }
+
+  /** The address that the node's servers are to listen on. */
+  address(node: NodeId): string {
+    return this.#options.network?.address(node) ?? '127.0.0.1';
+  }
+
+  /** `nodes/<n>/` of the run folder. */
+  folder(node: NodeId): string {
+    return this.#place(node).folder;
+  }
+
+  /** A port that no other server has: the next from `--port` on, or any. */
+  async port(): Promise<number> {
+    const { port: first } = this.#options.setUp;
+    const port = first === undefined ? await freePort(this.#ports) : first + this.#ports.size;
+    this.#ports.add(port);
+    return port;
+  }
+
+  /** The node has this server, too, and starts it after those that it has already. */
+  add(node: NodeId, spec: ServerSpec): ServerProcess {
+    const { log, records, servers } = this.#place(node);
+    const inside = this.#options.network?.inside(node, spec.command, spec.arguments);
+    const server = new ServerProcess(
+      { ...spec, ...inside },
+      { node, log, records, reaper: this.reaper, now: this.#options.setUp.now },
+    );
+    servers.push(server);
+    return server;
+  }
+
+  /**
+   * Starts every server of every node, and resolves when all serve.
+   * @throws with one clear line; everything is ended then
+   */
+  async startAll(): Promise<void> {
+    const { signal } = this.#options.setUp;
+    const aborted = new Promise<never>((_, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    try {
+      await Promise.race([Promise.all(this.nodes.map((node) => this.#startServers(node))), aborted]);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /**
+   * Waits, bounded, for something that the servers bring about among themselves after they were started.
+   * @throws with the reason; everything is ended then
+   */
+  async until(otherwise: string, holds: () => Promise<boolean>): Promise<void> {
+    const { signal } = this.#options.setUp;
+    const startedAt = performance.now();
+    try {
+      while (!(await holds())) {
+        signal?.throwIfAborted();
+        if (performance.now() - startedAt > untilMaxMs) throw new Error(`${otherwise} within ${untilMaxMs} ms`);
+        await delay(untilPollMs);
+      }
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  isUp(node: NodeId): boolean {
+    return this.#place(node).servers.every(({ state }) => state === 'up');
+  }
+
+  primaries(): Promise<readonly NodeId[]> {
+    return this.#options.primaries();
+  }
+
+  async cut(links: readonly Link[]): Promise<Effect> {
+    const { network } = this.#options;
+    if (network !== undefined) return network.cut(links);
+    if (links.length === 0) return { effect: 'moot', mechanism: 'none', proof: { reason: 'nothing was cut' } };
+    throw new Error('links between these processes cannot be cut on this machine');
+  }
+
+  /** Proven by new processes that serve. */
+  async start(node: NodeId): Promise<Effect> {
+    const mechanism = 'sigkill';
+    const { servers } = this.#place(node);
+    const state = servers.map((server) => server.state).join(' ');
+    if (this.#ended.signal.aborted) return { effect: 'moot', mechanism, proof: { reason: 'the run has ended' } };
+    if (!servers.some((server) => server.state === 'down')) return { effect: 'moot', mechanism, proof: { state } };
+    try {
+      await this.#startServers(node);
+      return { effect: 'proven', mechanism, proof: { state, pids: pidsOf(servers) } };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return { effect: 'ineffective', mechanism, proof: { state, reason } };
+    }
+  }
+
+  /** Proven by the signal that ended them. */
+  async kill(node: NodeId): Promise<Effect> {
+    const { servers } = this.#place(node);
+    const pids = pidsOf(servers);
+    const exits = await Promise.all(servers.map((server) => server.kill()));
+    const seen = exits.filter((exit) => exit !== undefined);
+    const signals = seen.map(({ signal, code }) => signal ?? `exit code ${code}`).join(' ');
+    const proven = seen.some(({ signal }) => signal === 'SIGKILL'); // Otherwise ended by itself in the same moment.
+    return { effect: proven ? 'proven' : 'moot', mechanism: 'sigkill', proof: { pids, signals } };
+  }
+
+  /** Proven by the state that the kernel shows. */
+  pause(node: NodeId): Promise<Effect> {
+    return this.#halt(node, 'up', (server) => server.pause());
+  }
+
+  resume(node: NodeId): Promise<Effect> {
+    return this.#halt(node, 'paused', (server) => server.resume());
+  }
+
+  async setClock(_: NodeId, { wallOffsetMs, wallRate, monotonicRate }: ClockFault): Promise<Effect> {
+    if (wallOffsetMs !== 0 || wallRate !== 1 || monotonicRate !== 1) throw new Error('these clocks cannot be bent');
+    return { effect: 'moot', mechanism: 'none', proof: { reason: 'it is so already' } };
+  }
+
+  async sleep(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#ended.signal });
+  }
+
+  /** Ends every server and waits until all are gone; again: waits for the same end. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#ended.abort();
+    for (const { servers, log, records } of this.#places.values()) {
+      await Promise.all(servers.map((server) => server.stop()));
+      records.close();
+      await log.close();
+    }
+    await this.#options.network?.close();
+    await this.reaper.close();
+  }
+
+  async #startServers(node: NodeId): Promise<void> {
+    for (const server of this.#place(node).servers) {
+      if (server.state === 'down' && !this.#ended.signal.aborted) await server.start();
+    }
+  }
+
+  async #halt(
+    node: NodeId,
+    from: 'up' | 'paused',
+    act: (server: ServerProcess) => Promise<{ readonly reached: boolean; readonly states: string }>,
+  ): Promise<Effect> {
+    const mechanism = 'sigstop';
+    const servers = this.#place(node).servers.filter(({ state }) => state === from);
+    if (servers.length === 0) return { effect: 'moot', mechanism, proof: { reason: `not ${from}` } };
+    const seen = await Promise.all(servers.map(act));
+    const effect = seen.every(({ reached }) => reached) ? 'proven' : 'ineffective';
+    return { effect, mechanism, proof: { pids: pidsOf(servers), states: seen.map(({ states }) => states).join(' ') } };
+  }
+
+  #place(node: NodeId): Place {
+    const place = this.#places.get(node);
+    if (place === undefined) throw new Error(`there is no node ${JSON.stringify(node)} (nodes: ${this.nodes})`);
+    return place;
+  }
+}
+
+function pidsOf(servers: readonly ServerProcess[]): string {
+  return servers.map(({ pid }) => pid ?? '-').join(' ');
+}
