@@ -4,9 +4,9 @@ import { execa } from 'execa';
 import fc from 'fast-check';
 import t from 'tap';
 import type { ClockFault } from '../../nemesis/world.ts';
-import { ClockControl } from './clock-control.ts';
 import { type ClockChange, type Instant, judgeClock } from './clock-proof.ts';
 import { BentClock, type TrueClock } from './preload/bent-clock.ts';
+import { PreloadControl } from './preload-control.ts';
 
 const straight: ClockFault = { wallOffsetMs: 0, wallRate: 1, monotonicRate: 1 };
 const anyFault: fc.Arbitrary<ClockFault> = fc.record({
@@ -119,7 +119,7 @@ t.test('in a process, the Clock port of the system bends with it', async (t) => 
   });
   t.teardown(() => child.kill('SIGKILL'));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const control = new ClockControl(child.stdio[3] as unknown as Duplex);
+  const control = new PreloadControl(child.stdio[3] as unknown as Duplex);
   const read = async () => {
     child.stdin.write('\n');
     return JSON.parse((await lines.next()).value) as {
@@ -132,14 +132,14 @@ t.test('in a process, the Clock port of the system bends with it', async (t) => 
   t.equal(first.text, '1970-01-01T00:00:00.000Z');
   t.ok(first.isDate);
 
-  await control.set({ ...straight, wallOffsetMs: -3_600_000 }, 5000);
+  await control.tell('clock', { ...straight, wallOffsetMs: -3_600_000 }, 5000);
   const jumped = await read();
   t.ok(Math.abs(jumped.wallMs - Date.now() + 3_600_000) < 2500);
   t.ok(Math.abs(jumped.date - jumped.wallMs) < 1000);
   t.ok(jumped.monotonicMs - first.monotonicMs < 60_000, 'monotonic time did not jump');
 
   const hourBefore = process.hrtime.bigint();
-  await control.set({ ...straight, monotonicRate: 36_000 }, 5000);
+  await control.tell('clock', { ...straight, monotonicRate: 36_000 }, 5000);
   t.equal((await lines.next()).value, 'an hour', 'a timer that was armed before fires early');
   t.ok(process.hrtime.bigint() - hourBefore < 30_000_000_000n);
   const late = await read();

@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import type { Effect, Link, NodeId } from '../../nemesis/world.ts';
 import { isFree } from './client-ports.ts';
-import { ClockControl } from './clock-control.ts';
 import { type Cluster, ClusterError, startCluster } from './cluster.ts';
 import type { ProcessRecord } from './exits.ts';
 import { LinkTable } from './links.ts';
 import { NodeProcess } from './node-process.ts';
 import { PeerProxy } from './peer-proxy.ts';
+import { PreloadControl } from './preload-control.ts';
 import { processStat } from './proc.ts';
 
 const main = fileURLToPath(new URL('test-node.js', import.meta.url));
@@ -207,7 +207,7 @@ t.test('a mechanism that does nothing is found out', async (t) => {
   });
 
   t.test('clock', async (t) => {
-    t.capture(ClockControl.prototype, 'set', async () => {});
+    t.capture(PreloadControl.prototype, 'tell', async () => {});
     const straight = { wallOffsetMs: 0, wallRate: 1, monotonicRate: 1 };
     for (const fault of [{ wallOffsetMs: -2000 }, { wallRate: 0.5 }, { monotonicRate: 2 }]) {
       t.match(await world.setClock('1', { ...straight, ...fault }), {

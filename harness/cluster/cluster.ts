@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClockFault, CutOff, Disturbance, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import type { ClockFault, CutOff, DiskFault, Disturbance, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
 import { files } from '../../results/store/layout.ts';
 import { freePort, isFree } from './client-ports.ts';
 import { CutProver } from './cut-proof.ts';
@@ -23,8 +23,8 @@ export interface ClusterOptions {
   readonly portFirst?: number;
   /** Further flags for every node, as `main.js` takes them. */
   readonly flags?: readonly string[];
-  /** Keeps journals of what the nodes have not synced, without which `losePower` is not possible. */
-  readonly journalDisks?: boolean;
+  /** The kinds of faults that will be asked for: what some of them need is set up with the nodes. */
+  readonly faults?: readonly string[];
   /** A seeded integer in [0, bound). */
   readonly random: (bound: number) => number;
   /** Nanoseconds since the start of the run, below zero before it; for the records of exits. */
@@ -36,7 +36,7 @@ export interface ClusterOptions {
 }
 
 /** What processes and proxies can do without privileges. */
-type Powers = Required<Pick<World, 'disturb' | 'reset' | 'cutOffNextLeader' | 'losePower'>>;
+type Powers = Required<Pick<World, 'disturb' | 'reset' | 'cutOffNextLeader' | 'losePower' | 'setDisk'>>;
 
 /** The real world: one operating-system process a node. */
 export interface Cluster extends Omit<World, keyof Powers>, Powers {
@@ -63,6 +63,11 @@ const mechanisms = {
   pause: 'sigstop',
   kill: 'sigkill',
   'power-loss': 'preload-disk',
+  'disk-full': 'preload-disk',
+  'disk-error': 'preload-disk',
+  'disk-slow': 'preload-disk',
+  'disk-hung': 'preload-disk',
+  'disk-crash': 'preload-disk',
   clock: 'preload-clock',
 } as const;
 const portsMax = 65_535;
@@ -147,6 +152,11 @@ class LocalCluster implements Cluster {
     const urls = proxies.map((proxy) => `http://127.0.0.1:${proxy.port}`).join(',');
     const clusterId = randomUUID();
     const elections = new Elections();
+    const { faults = [] } = options;
+    const disk = {
+      breakable: faults.some((kind) => kind.startsWith('disk-') || kind === 'power-loss'),
+      journaled: faults.some((kind) => kind === 'disk-error' || kind === 'power-loss'),
+    };
     const nodes: readonly LocalNode[] = proxies.map((proxy, at) => {
       const folder = join(options.folder, files.nodes, proxy.node);
       return new LocalNode({
@@ -158,14 +168,15 @@ class LocalCluster implements Cluster {
         arguments: [
           '--import',
           new URL('preload/clock.js', import.meta.url).href,
-          ...(options.journalDisks === true ? ['--import', new URL('preload/disk.js', import.meta.url).href] : []),
+          ...(disk.breakable ? ['--import', new URL('preload/disk.js', import.meta.url).href] : []),
           options.main,
           ...['--id', proxy.node, '--cluster', urls, '--cluster-id', clusterId],
           ...['--host', '127.0.0.1', '--port', String(clientPorts[at]), '--listen-peer', '127.0.0.1:0'],
           ...['--data-dir', join(folder, 'data'), '--audit', join(folder, files.audit)],
           ...(options.flags ?? []),
         ],
-        diskFolder: options.journalDisks === true ? join(folder, 'disk') : undefined,
+        disk,
+        random: options.random,
         onPeerPort: (port) => proxy.setTarget(port),
         onElected: () => elections.tell(proxy.node),
         siblings: () => nodes.filter((other) => other.id !== proxy.node),
@@ -231,7 +242,11 @@ class LocalCluster implements Cluster {
   }
 
   losePower(id: NodeId): Promise<Effect> {
-    return this.#node(id).losePower(this.random, mechanisms['power-loss']);
+    return this.#node(id).losePower();
+  }
+
+  setDisk(id: NodeId, fault: DiskFault | undefined): Promise<Effect> {
+    return this.#node(id).setDisk(fault);
   }
 
   pause(id: NodeId): Promise<Effect> {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClockFault, Effect, NodeId } from '../../nemesis/world.ts';
+import type { ClockFault, DiskFault, Effect, NodeId } from '../../nemesis/world.ts';
 import { type ClockChange, type ClockReading, clockFacts, type Instant, judgeClock, type Span } from './clock-proof.ts';
+import { NodeDisk } from './node-disk.ts';
 import { NodeProcess } from './node-process.ts';
 import { type NodeStatus, nodeStatus } from './node-status.ts';
-import { losePower } from './power-loss.ts';
 import { processStat } from './proc.ts';
 import type { Reaper } from './reaper.ts';
 
@@ -17,8 +17,10 @@ export interface LocalNodeOptions {
   readonly clientPort: number;
   /** Everything after `node` on its command line. */
   readonly arguments: readonly string[];
-  /** Where the node keeps the journal of what it has not synced; undefined: it keeps none. */
-  readonly diskFolder: string | undefined;
+  /** Whether the disk module is loaded into the node, and keeps a journal of what is not synced. */
+  readonly disk: { readonly breakable: boolean; readonly journaled: boolean };
+  /** A seeded integer in [0, bound). */
+  readonly random: (bound: number) => number;
   /** Told where the node listens for peers, and undefined when it has ended. */
   readonly onPeerPort: (port: number | undefined) => void;
   /** Called when this node says that it was elected, at once. */
@@ -43,6 +45,7 @@ export class LocalNode {
   readonly address: string;
   readonly #options: LocalNodeOptions;
   readonly #process: NodeProcess;
+  readonly #disk: NodeDisk;
   #state: State = 'down';
   #stopping = false;
   #incarnation: string | undefined;
@@ -58,11 +61,19 @@ export class LocalNode {
       folder: options.folder,
       reaper: options.reaper,
       now: options.now,
-      onExit: () => {
+      onExit: (exit) => {
         this.#state = 'down';
+        this.#disk.ended(exit);
         options.onPeerPort(undefined);
       },
       onElected: options.onElected,
+    });
+    this.#disk = new NodeDisk({
+      process: this.#process,
+      dataFolder: join(options.folder, 'data'),
+      breakable: options.disk.breakable,
+      journalFolder: options.disk.journaled ? join(options.folder, 'disk') : undefined,
+      random: options.random,
     });
   }
 
@@ -80,8 +91,9 @@ export class LocalNode {
   async start(mechanism: string): Promise<Effect> {
     if (this.#state !== 'down') return { effect: 'moot', mechanism, proof: { state: this.#state } };
     if (this.#stopping) return { effect: 'moot', mechanism, proof: { reason: 'the run has ended' } };
+    const { unusable } = this.#disk;
+    if (unusable !== undefined) return { effect: 'moot', mechanism, proof: { reason: unusable } };
     const before = this.#incarnation ?? null;
-    const { folder, diskFolder } = this.#options;
     const asked = instant();
     this.#rebaseClock(asked);
     try {
@@ -89,10 +101,7 @@ export class LocalNode {
         arguments: this.#options.arguments,
         environment: {
           SPLITBRAIN_CLOCK: JSON.stringify(this.#clock.fault),
-          ...(diskFolder !== undefined && {
-            SPLITBRAIN_DISK_ROOT: join(folder, 'data'),
-            SPLITBRAIN_DISK_JOURNAL: diskFolder,
-          }),
+          ...this.#disk.environment,
         },
       });
       this.#clock = { fault: this.#clock.fault, setAt: since(asked) };
@@ -126,20 +135,14 @@ export class LocalNode {
     }
   }
 
-  /**
-   * Ends the process and takes back what it had not synced. Proven by what was taken back; moot when all was synced,
-   * which cannot be when it ended in a sync.
-   */
-  async losePower(random: (bound: number) => number, mechanism: string): Promise<Effect> {
-    const { diskFolder } = this.#options;
-    if (diskFolder === undefined) throw new Error('the cluster was started without a journal of its disks');
-    const pid = this.#process.pid ?? null;
-    const exit = this.#state === 'paused' ? await this.#process.kill() : await this.#process.killAtSync();
-    if (exit === undefined) return { effect: 'moot', mechanism, proof: { state: 'down' } };
-    const atSync = 'atSync' in exit && exit.atSync === true && exit.signal === 'SIGKILL';
-    const { unsynced, lost } = losePower(join(this.#options.folder, 'data'), diskFolder, random);
-    const effect = lost > 0 ? 'proven' : atSync ? 'ineffective' : 'moot';
-    return { effect, mechanism, proof: { pid, signal: exit.signal, atSync, unsynced, lost } };
+  /** See `NodeDisk`. */
+  losePower(): Promise<Effect> {
+    return this.#disk.losePower(this.#state === 'paused');
+  }
+
+  /** See `NodeDisk`. */
+  setDisk(fault: DiskFault | undefined): Promise<Effect> {
+    return this.#disk.set(fault);
   }
 
   /** Proven by the state that the kernel shows, and the siblings' being as they were. */
@@ -183,7 +186,7 @@ export class LocalNode {
     if (isSame(before.fault, fault)) return { effect: 'moot', mechanism, proof: { reason: 'it is so already' } };
     const reference = this.#state === 'up' ? await this.#readClock() : undefined;
     const asked = instant();
-    const acknowledged = await this.#process.clock?.set(fault, signalTimeoutMs).then(
+    const acknowledged = await this.#process.control?.tell('clock', fault, signalTimeoutMs).then(
       () => true,
       () => false,
     );

@@ -1,14 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { NodeId } from '../../nemesis/world.ts';
 import { LineWriter } from '../../results/store/append.ts';
 import { files } from '../../results/store/layout.ts';
-import { ClockControl } from './clock-control.ts';
 import type { ProcessRecord } from './exits.ts';
 import { type Listening, lastWords, NodeLog, parseListening, tellsElection } from './node-log.ts';
+import { PreloadControl } from './preload-control.ts';
 import type { Reaper } from './reaper.ts';
 import { withinMs } from './within.ts';
 
@@ -26,7 +25,7 @@ export interface NodeProcessOptions {
   /** Nanoseconds since the start of the run. */
   readonly now: () => number;
   /** Called when the process has ended, before anything that waits for it goes on. */
-  readonly onExit: () => void;
+  readonly onExit: (exit: Exit) => void;
   /** Called when the node says that it was elected, at once. */
   readonly onElected: () => void;
 }
@@ -39,17 +38,20 @@ export interface NodeCommand {
 
 interface Running {
   readonly pid: number;
-  readonly clock: ClockControl;
+  readonly control: PreloadControl;
   readonly exited: Promise<Exit>;
   readonly kill: (signal: NodeJS.Signals) => boolean;
   ordered: boolean;
+  /** By what was done to it: the ends of its own that it was made to come to. */
+  readonly expected: Map<string, IsExpected>;
 }
+
+/** Whether an end is one that the process was made to come to. */
+type IsExpected = (exit: Exit, lastLogLines: readonly string[]) => boolean;
 
 const startTimeoutMs = 20_000;
 const exitTimeoutMs = 5000;
 const stopTimeoutMs = 5000;
-/** For a node that has anything to write: far longer than from one write to the next. */
-const syncTimeoutMs = 1000;
 
 /** One node's process over all of its lives: starts it, ends it, and keeps its log and the record of its exits. */
 export class NodeProcess {
@@ -73,8 +75,13 @@ export class NodeProcess {
   }
 
   /** undefined while the node is down. */
-  get clock(): ClockControl | undefined {
-    return this.#running?.clock;
+  get control(): PreloadControl | undefined {
+    return this.#running?.control;
+  }
+
+  /** undefined while the node is down. */
+  get exited(): Promise<Exit> | undefined {
+    return this.#running?.exited;
   }
 
   get lastLogLines(): readonly string[] {
@@ -123,18 +130,20 @@ export class NodeProcess {
     const running: Running = {
       pid,
       // A socket pair, though execa's types know it as one way only.
-      clock: new ClockControl(subprocess.stdio[3] as unknown as Duplex),
+      control: new PreloadControl(subprocess.stdio[3] as unknown as Duplex),
       kill: (signal) => subprocess.kill(signal),
       ordered: false,
+      expected: new Map(),
       // `close`, not `exit`: by then all of its log has been read.
       exited: new Promise((resolve) => {
         subprocess.once('close', (code: number | null, signal: string | null) => {
           this.#running = undefined;
           reaper.processGone(pid);
-          const { ordered } = running;
+          const isExpected = [...running.expected.values()].some((is) => is({ code, signal }, this.#log.lastLines));
+          const ordered = running.ordered || isExpected;
           const lastLogLines = ordered ? [] : this.#log.lastLines;
           this.#records.append({ type: 'exit', time: now(), pid, ordered, code, signal, lastLogLines });
-          onExit();
+          onExit({ code, signal });
           resolve({ code, signal });
         });
       }),
@@ -161,18 +170,12 @@ export class NodeProcess {
   }
 
   /**
-   * Asks the process to kill itself at its next sync (`preload/disk.ts`), and kills it when none comes.
-   * @returns how it ended, and whether it did so itself; undefined when it was down already
+   * From now on such an end of the process, in this life, counts as ordered: something that can make it end is being
+   * done to it. Undefined: no longer.
    */
-  async killAtSync(): Promise<(Exit & { readonly atSync: boolean }) | undefined> {
-    const running = this.#running;
-    if (running === undefined) return undefined;
-    running.ordered = true;
-    this.signal('SIGUSR2');
-    const first = await Promise.race([running.exited, delay(syncTimeoutMs)]);
-    if (first !== undefined) return { ...first, atSync: true };
-    const exit = await this.kill();
-    return exit === undefined ? undefined : { ...exit, atSync: false };
+  expect(because: string, isExpected: IsExpected | undefined): void {
+    if (isExpected === undefined) this.#running?.expected.delete(because);
+    else this.#running?.expected.set(because, isExpected);
   }
 
   /** The end of the run: SIGTERM, and SIGKILL for one that does not follow. */

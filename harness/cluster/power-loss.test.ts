@@ -30,6 +30,7 @@ async function cutPower(
     process.kill(process.pid, 'SIGKILL');`;
   const { signal, stderr } = await execa(process.execPath, ['--import', preload, '--input-type=module', '-e', source], {
     reject: false,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { NODE_OPTIONS: '', SPLITBRAIN_DISK_ROOT: data, SPLITBRAIN_DISK_JOURNAL: disk },
   });
   t.equal(signal, 'SIGKILL', stderr);
@@ -122,7 +123,7 @@ t.test('real nodes lose power in a sync and come back', async (t) => {
     nodes: 3,
     folder: t.testdir({}),
     main,
-    journalDisks: true,
+    faults: ['power-loss'],
     random: (bound) => Math.floor(Math.random() * bound),
     now: () => 0,
   });

@@ -25,7 +25,7 @@ export const kvstore: Target = {
       nodes: options.nodes,
       folder: options.folder,
       main: join(options.systemFolder ?? ownSystem, 'main.js'),
-      journalDisks: options.faults.includes('power-loss'),
+      faults: options.faults,
       random: options.random,
       now: options.now,
       ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -1,20 +1,15 @@
 /**
  * Loaded into a node with `--import`, before its own code: puts a bent clock behind `Date`, `performance.now`,
- * `process.hrtime`, `setTimeout` and `setInterval`, and takes faults from the harness over a pipe. These are what the
+ * `process.hrtime`, `setTimeout` and `setInterval`, and takes faults from the harness (`control.ts`). These are what the
  * real Clock port is made of, and it alone makes timers in a node; `node:timers` and `AbortSignal.timeout` would not
- * be seen here.
- *
- * The pipe is file descriptor 3: lines of `{"id":N,"fault":ClockFault}`, each acknowledged with `{"id":N}` once it is
- * in force. `SPLITBRAIN_CLOCK` holds the fault that is in force from the start: a machine's clock stays wrong when a
- * process on it is restarted.
+ * be seen here. `SPLITBRAIN_CLOCK` holds the fault that is in force from the start: a machine's clock stays wrong when
+ * a process on it is restarted.
  */
-import { Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { ClockFault } from '../../../nemesis/world.ts';
 import { BentClock, BentTimer } from './bent-clock.ts';
+import { takeOrders } from './control.ts';
 
-const controlDescriptor = 3;
 const environmentVariable = 'SPLITBRAIN_CLOCK';
 
 const realNow = Date.now;
@@ -37,14 +32,7 @@ bendTimers();
 const initial = process.env[environmentVariable];
 if (initial !== undefined) clock.set(clockFault(JSON.parse(initial)));
 
-const control = new Socket({ fd: controlDescriptor, readable: true, writable: true });
-control.on('error', () => {}); // The harness is gone; its reaper ends this process.
-createInterface({ input: control }).on('line', (line) => {
-  const { id, fault } = JSON.parse(line) as { readonly id: unknown; readonly fault: unknown };
-  clock.set(clockFault(fault));
-  control.write(`${JSON.stringify({ id })}\n`);
-});
-control.unref();
+takeOrders('clock', (order) => clock.set(clockFault(order)));
 
 /** By hand: a schema library would be loaded by every node of every run. */
 function clockFault(parsed: unknown): ClockFault {

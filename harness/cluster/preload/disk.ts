@@ -1,25 +1,35 @@
 /**
- * Loaded into a node with `--import`, before its own code: keeps an undo journal of everything below
- * `SPLITBRAIN_DISK_ROOT` that was written, created, renamed or removed and not yet synced, in `SPLITBRAIN_DISK_JOURNAL`.
- * When the node is killed, the harness takes back what the journal has: a machine without power (see `power-loss.ts`).
- * New directories count as durable at once.
+ * Loaded into a node with `--import`, before its own code: stands between it and everything below
+ * `SPLITBRAIN_DISK_ROOT`. Disk faults come from the harness (`control.ts`), or in `SPLITBRAIN_DISK` for the process's
+ * whole life: a disk stays as it is when a process is restarted. Each order is answered with what was done to the
+ * node's operations so far; an order of null only asks.
  *
- * On SIGUSR2 the process kills itself at its next sync, before anything of it was done: the moment at which the most
- * is lost.
+ * With `SPLITBRAIN_DISK_JOURNAL` it also keeps an undo journal there; when the process has ended, the harness takes
+ * back what that has: a machine without power (`power-loss.ts`).
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
-import { covers, type JournalLine, journalFile, keptFolder, type Synced, type Unsynced } from '../disk-journal.ts';
-
-/** The journal is written anew with only what is still unsynced when it has grown to this. */
-const journalBytesMax = 4 * 1024 * 1024;
+import { resolve } from 'node:path';
+import { takeOrders } from './control.ts';
+import { diskFault, FaultyDisk } from './faulty-disk.ts';
+import { UndoJournal } from './undo-journal.ts';
 
 const root = process.env.SPLITBRAIN_DISK_ROOT;
 const journalFolder = process.env.SPLITBRAIN_DISK_JOURNAL;
-if (root !== undefined && journalFolder !== undefined) journalDisk(resolve(root), journalFolder);
+const initial = process.env.SPLITBRAIN_DISK;
 
-function journalDisk(root: string, folder: string): void {
+if (root !== undefined) {
+  const disk = new FaultyDisk(() => process.kill(process.pid, 'SIGKILL'));
+  if (initial !== undefined) disk.set(diskFault(JSON.parse(initial)));
+  takeOrders('disk', (order) => {
+    const { fault } = order as { readonly fault?: unknown };
+    if (fault !== undefined) disk.set(diskFault(fault));
+    return disk.counts;
+  });
+  standBefore(resolve(root), disk, journalFolder === undefined ? undefined : new UndoJournal(journalFolder));
+}
+
+function standBefore(root: string, disk: FaultyDisk, journal: UndoJournal | undefined): void {
   const real = {
     open: fs.open,
     close: fs.close,
@@ -30,93 +40,30 @@ function journalDisk(root: string, folder: string): void {
     rename: fs.promises.rename,
     unlink: fs.promises.unlink,
   };
-  fs.mkdirSync(join(folder, keptFolder), { recursive: true });
-  const path = join(folder, journalFile);
-  let journal = fs.openSync(path, 'w');
-  let journalBytes = 0;
-  let unsynced: Unsynced[] = [];
-  let lastSequence = 0;
-  let diesAtSync = false;
   /** Descriptors of files below the root, with their inodes. */
   const inodes = new Map<number, number>();
-
-  process.on('SIGUSR2', () => {
-    diesAtSync = true;
-  });
-
-  function append(line: JournalLine): void {
-    journalBytes += fs.writeSync(journal, `${JSON.stringify(line)}\n`);
-  }
-
-  /** Called before the thing is done. @returns its sequence number */
-  function willDo(done: Unsynced): void {
-    unsynced.push(done);
-    append(done);
-  }
-
-  function synced(sync: Synced): void {
-    const durable = unsynced.filter((done) => covers(sync, done, dirname));
-    if (durable.length === 0) return;
-    unsynced = unsynced.filter((done) => !durable.includes(done));
-    append(sync);
-    if (unsynced.length === 0) {
-      fs.ftruncateSync(journal, 0);
-      fs.closeSync(journal);
-      journal = fs.openSync(path, 'w');
-      journalBytes = 0;
-    } else if (journalBytes > journalBytesMax) {
-      const next = `${path}.next`;
-      fs.writeFileSync(next, unsynced.map((done) => `${JSON.stringify(done)}\n`).join(''));
-      fs.closeSync(journal);
-      fs.renameSync(next, path);
-      journal = fs.openSync(path, 'a');
-      journalBytes = fs.fstatSync(journal).size;
-    }
-    for (const done of durable) {
-      if ('kept' in done && done.kept !== null) fs.rmSync(join(folder, keptFolder, done.kept), { force: true });
-    }
-  }
-
-  function willChange(descriptor: number, inode: number, position: number, lengthBytes: number, tears: boolean): void {
-    const { size } = fs.fstatSync(descriptor);
-    const old = Buffer.alloc(Math.max(0, Math.min(size - position, lengthBytes)));
-    if (old.length > 0) fs.readSync(descriptor, old, 0, old.length, position);
-    willDo({
-      type: 'write',
-      sequence: ++lastSequence,
-      inode,
-      position,
-      lengthBytes,
-      sizeBytes: size,
-      old: old.every((byte) => byte === 0) ? old.length : old.toString('base64'),
-      tears,
-    });
-  }
-
-  function keep(file: string): string {
-    const kept = String(lastSequence);
-    fs.linkSync(file, join(folder, keptFolder, kept));
-    return kept;
-  }
-
   const isBelow = (file: unknown): file is string => typeof file === 'string' && resolve(file).startsWith(`${root}/`);
-  const dieIfAsked = (): void => {
-    if (diesAtSync) process.kill(process.pid, 'SIGKILL');
-  };
 
-  const open = (file: fs.PathLike, flags: number, mode: number, done: (error: unknown, fd: number) => void): void => {
+  const open = (file: fs.PathLike, flags: number, mode: number, done: (error: unknown, fd?: number) => void): void => {
     if (!isBelow(file)) {
       real.open(file, flags, mode, done);
       return;
     }
     const isNew = (flags & fs.constants.O_CREAT) !== 0 && !fs.existsSync(file);
-    if (isNew) willDo({ type: 'create', sequence: ++lastSequence, path: resolve(file) });
+    if (isNew) {
+      const failure = disk.beforeWrite('open');
+      if (failure !== undefined) {
+        setImmediate(done, failure);
+        return;
+      }
+      journal?.willCreate(resolve(file));
+    }
     real.open(file, flags, mode, (error, descriptor) => {
       if (error === null) {
         const inode = fs.fstatSync(descriptor).ino;
         inodes.set(descriptor, inode);
         // What is still unsynced of that inode was of a file that is no more.
-        if (isNew) synced({ type: 'synced', sequence: lastSequence, inode });
+        if (isNew) journal?.synced({ type: 'synced', sequence: journal.lastSequence, inode });
       }
       done(error, descriptor);
     });
@@ -129,18 +76,30 @@ function journalDisk(root: string, folder: string): void {
     descriptor: number,
     buffers: NodeJS.ArrayBufferView[],
     position: number,
-    done: (error: NodeJS.ErrnoException | null, bytes: number, buffers: NodeJS.ArrayBufferView[]) => void,
+    done: (error: NodeJS.ErrnoException | null, bytes?: number, buffers?: NodeJS.ArrayBufferView[]) => void,
   ): void => {
     const inode = inodes.get(descriptor);
-    const lengthBytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
-    if (inode !== undefined) willChange(descriptor, inode, position, lengthBytes, true);
+    if (inode !== undefined) {
+      const failure = disk.beforeWrite('writev');
+      if (failure !== undefined) {
+        setImmediate(done, failure);
+        return;
+      }
+      const lengthBytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
+      journal?.willChange(descriptor, inode, position, lengthBytes, true);
+    }
     real.writev(descriptor, buffers, position, done);
   };
   const ftruncate = (descriptor: number, lengthBytes: number, done: fs.NoParamCallback): void => {
     const inode = inodes.get(descriptor);
     if (inode !== undefined) {
       const { size } = fs.fstatSync(descriptor);
-      willChange(descriptor, inode, Math.min(size, lengthBytes), Math.abs(size - lengthBytes), false);
+      const failure = lengthBytes > size ? disk.beforeWrite('ftruncate') : undefined;
+      if (failure !== undefined) {
+        setImmediate(done, failure);
+        return;
+      }
+      journal?.willChange(descriptor, inode, Math.min(size, lengthBytes), Math.abs(size - lengthBytes), false);
     }
     real.ftruncate(descriptor, lengthBytes, done);
   };
@@ -150,12 +109,14 @@ function journalDisk(root: string, folder: string): void {
       real.fdatasync(descriptor, done);
       return;
     }
-    dieIfAsked();
-    const sequence = lastSequence;
-    real.fdatasync(descriptor, (error) => {
-      if (error === null) synced({ type: 'synced', sequence, inode });
-      done(error);
-    });
+    const perform = (finished: fs.NoParamCallback): void => {
+      const sequence = journal?.lastSequence ?? 0;
+      real.fdatasync(descriptor, (error) => {
+        if (error === null) journal?.synced({ type: 'synced', sequence, inode });
+        finished(error);
+      });
+    };
+    disk.sync('fdatasync', perform, done);
   };
   Object.assign(fs, { open, close, writev, ftruncate, fdatasync });
 
@@ -164,28 +125,29 @@ function journalDisk(root: string, folder: string): void {
       const handle = await real.openHandle(file, ...rest);
       if (`${resolve(file)}/`.startsWith(`${root}/`) && (await handle.stat()).isDirectory()) {
         const sync = handle.sync.bind(handle);
-        handle.sync = async () => {
-          dieIfAsked();
-          const sequence = lastSequence;
-          await sync();
-          synced({ type: 'synced-directory', sequence, path: resolve(file) });
+        const perform = (finished: fs.NoParamCallback): void => {
+          const sequence = journal?.lastSequence ?? 0;
+          sync().then(
+            () => {
+              journal?.synced({ type: 'synced-directory', sequence, path: resolve(file) });
+              finished(null);
+            },
+            (error: NodeJS.ErrnoException) => finished(error),
+          );
         };
+        handle.sync = () =>
+          new Promise((resolve, reject) => {
+            disk.sync('fsync', perform, (error) => (error === null ? resolve() : reject(error)));
+          });
       }
       return handle;
     },
     async rename(from: string, to: string) {
-      if (isBelow(to)) {
-        const sequence = ++lastSequence;
-        const kept = fs.existsSync(to) ? keep(to) : null;
-        willDo({ type: 'rename', sequence, path: resolve(to), from: resolve(from), kept });
-      }
+      if (isBelow(to)) journal?.willRename(resolve(from), resolve(to));
       await real.rename(from, to);
     },
     async unlink(file: string) {
-      if (isBelow(file) && fs.existsSync(file)) {
-        const sequence = ++lastSequence;
-        willDo({ type: 'unlink', sequence, path: resolve(file), kept: keep(file) });
-      }
+      if (isBelow(file) && fs.existsSync(file)) journal?.willUnlink(resolve(file));
       await real.unlink(file);
     },
   });
