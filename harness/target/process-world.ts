@@ -1,41 +1,30 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClockFault, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import type { ClockFault, Disturbance, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
 import { LineWriter } from '../../results/store/append.ts';
 import { files } from '../../results/store/layout.ts';
 import { freePort } from '../cluster/client-ports.ts';
 import type { ProcessRecord } from '../cluster/exits.ts';
+import { createNetwork, type Network } from '../cluster/network/network.ts';
 import { NodeLog } from '../cluster/node-log.ts';
 import { type Reaper, startReaper } from '../cluster/reaper.ts';
 import { ServerProcess, type ServerSpec } from './server-process.ts';
 import type { SetUp } from './target.ts';
 
 /** What can be done to any program. */
-export const processFaults: readonly string[] = ['pause', 'kill'];
+export const processFaults: readonly string[] = ['partition', 'pause', 'kill', 'loss'];
+
+/** Those of them that need a network of namespaces. */
+const networkFaults: readonly string[] = ['partition', 'loss'];
 
 const untilPollMs = 100;
 const untilMaxMs = 30_000;
 
-/** How the nodes' processes reach each other, and how that is cut. */
-export interface NodeNetwork {
-  /** For `test.json`: `nft` … */
-  readonly mechanism: string;
-  /** The address that the node's servers listen on; nodes and harness reach it. */
-  address(node: NodeId): string;
-  /** The command line that runs this one in the node's place. */
-  inside(node: NodeId, command: string, words: readonly string[]): { command: string; arguments: readonly string[] };
-  /** As `World.cut`. */
-  cut(links: readonly Link[]): Promise<Effect>;
-  close(): Promise<void>;
-}
-
 /** What one kind of store adds to processes. */
 export interface ProcessWorldOptions {
-  readonly setUp: Pick<SetUp, 'folder' | 'random' | 'now' | 'port' | 'signal'>;
+  readonly setUp: Pick<SetUp, 'folder' | 'faults' | 'random' | 'now' | 'port' | 'signal'>;
   readonly nodes: readonly NodeId[];
-  /** Undefined: links cannot be cut. */
-  readonly network?: NodeNetwork | undefined;
   /** The nodes that now believe to lead; asked of themselves. */
   readonly primaries: () => Promise<readonly NodeId[]>;
 }
@@ -57,22 +46,25 @@ export class ProcessWorld implements World {
   readonly random: (bound: number) => number;
   readonly reaper: Reaper;
   readonly #options: ProcessWorldOptions;
+  /** Undefined: all nodes are on the loopback, and no link can be cut. */
+  readonly #network: Network | undefined;
   readonly #places: ReadonlyMap<NodeId, Place>;
   readonly #ended = new AbortController();
   readonly #ports = new Set<number>();
   #stopped: Promise<void> | undefined;
 
-  private constructor(options: ProcessWorldOptions, reaper: Reaper) {
-    const { network, nodes, setUp } = options;
+  private constructor(options: ProcessWorldOptions, reaper: Reaper, network: Network | undefined) {
+    const { nodes, setUp } = options;
     this.nodes = nodes;
     this.random = setUp.random;
     this.reaper = reaper;
     this.mechanisms = {
       pause: 'sigstop',
       kill: 'sigkill',
-      ...(network === undefined ? {} : { partition: network.mechanism }),
+      ...(network === undefined ? {} : { partition: network.mechanism, loss: network.mechanism }),
     };
     this.#options = options;
+    this.#network = network;
     this.#places = new Map(
       nodes.map((node) => {
         const folder = join(setUp.folder, files.nodes, node);
@@ -83,15 +75,32 @@ export class ProcessWorld implements World {
     );
   }
 
-  /** Nothing runs in it yet but the reaper, which ends what this process may leave behind. */
+  /**
+   * Nothing runs in it yet but the reaper, which ends what this process may leave behind, and what holds the network.
+   * @throws when a fault was asked for that needs a network that this machine does not allow
+   */
   static async create(options: ProcessWorldOptions): Promise<ProcessWorld> {
-    options.setUp.signal?.throwIfAborted();
-    return new ProcessWorld(options, await startReaper());
+    const { nodes, setUp } = options;
+    setUp.signal?.throwIfAborted();
+    const reaper = await startReaper();
+    const needed = setUp.faults.filter((kind) => networkFaults.includes(kind));
+    try {
+      return new ProcessWorld(options, reaper, needed.length > 0 ? await createNetwork(nodes, reaper) : undefined);
+    } catch (error) {
+      await reaper.close();
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`no ${needed.join(' and no ')} on this machine: ${reason}; leave it out with --nemesis`);
+    }
   }
 
   /** The address that the node's servers are to listen on. */
   address(node: NodeId): string {
-    return this.#options.network?.address(node) ?? '127.0.0.1';
+    return this.#network?.address(node) ?? '127.0.0.1';
+  }
+
+  /** Where the harness reaches that port of the node: `127.0.0.1:20411`. */
+  async reach(node: NodeId, port: number): Promise<string> {
+    return `127.0.0.1:${(await this.#network?.forward(node, port)) ?? port}`;
   }
 
   /** `nodes/<n>/` of the run folder. */
@@ -110,9 +119,12 @@ export class ProcessWorld implements World {
   /** The node has this server, too, and starts it after those that it has already. */
   add(node: NodeId, spec: ServerSpec): ServerProcess {
     const { log, records, servers } = this.#place(node);
-    const inside = this.#options.network?.inside(node, spec.command, spec.arguments);
+    const [command, ...words] = this.#network?.command(node, [spec.command, ...spec.arguments]) ?? [
+      spec.command,
+      ...spec.arguments,
+    ];
     const server = new ServerProcess(
-      { ...spec, ...inside },
+      { ...spec, command, arguments: words },
       { node, log, records, reaper: this.reaper, now: this.#options.setUp.now },
     );
     servers.push(server);
@@ -164,10 +176,15 @@ export class ProcessWorld implements World {
   }
 
   async cut(links: readonly Link[]): Promise<Effect> {
-    const { network } = this.#options;
-    if (network !== undefined) return network.cut(links);
+    if (this.#network !== undefined) return this.#network.cut(links);
     if (links.length === 0) return { effect: 'moot', mechanism: 'none', proof: { reason: 'nothing was cut' } };
-    throw new Error('links between these processes cannot be cut on this machine');
+    throw new Error('these processes were started without a network of their own');
+  }
+
+  async disturb(links: readonly Link[], { lossPercent }: Disturbance): Promise<Effect> {
+    if (this.#network !== undefined) return this.#network.lose(links, lossPercent);
+    if (links.length === 0) return { effect: 'moot', mechanism: 'none', proof: { reason: 'nothing was disturbed' } };
+    throw new Error('these processes were started without a network of their own');
   }
 
   /** Proven by new processes that serve. */
@@ -228,7 +245,7 @@ export class ProcessWorld implements World {
       records.close();
       await log.close();
     }
-    await this.#options.network?.close();
+    await this.#network?.close();
     await this.reaper.close();
   }
 

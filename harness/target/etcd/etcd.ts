@@ -10,6 +10,9 @@ import { EtcdGateway } from './gateway.ts';
 interface Member {
   readonly clientUrl: string;
   readonly peerUrl: string;
+  /** The same two as the harness reaches them. */
+  readonly clientReach: string;
+  readonly peerReach: string;
 }
 
 /** etcd 3.4 or later, as Debian's etcd-server has it: one process a node. */
@@ -31,7 +34,7 @@ export const etcd: Target = {
     const nodes = nodeNames(options.nodes);
     const { exchange, close } = createHttpExchange();
     const members = new Map<string, Member>();
-    const gateway = (node: string) => new EtcdGateway(members.get(node)?.clientUrl ?? '', exchange);
+    const gateway = (node: string) => new EtcdGateway(members.get(node)?.clientReach ?? '', exchange);
     const world = await ProcessWorld.create({
       setUp: options,
       nodes,
@@ -42,11 +45,16 @@ export const etcd: Target = {
     });
     for (const node of nodes) {
       const host = world.address(node);
-      const clientUrl = `http://${host}:${await world.port()}`;
-      members.set(node, { clientUrl, peerUrl: `http://${host}:${await world.port()}` });
+      const [client, peer] = [await world.port(), await world.port()];
+      members.set(node, {
+        clientUrl: `http://${host}:${client}`,
+        peerUrl: `http://${host}:${peer}`,
+        clientReach: `http://${await world.reach(node, client)}`,
+        peerReach: `http://${await world.reach(node, peer)}`,
+      });
     }
     const cluster = [...members].map(([node, { peerUrl }]) => `n${node}=${peerUrl}`).join(',');
-    for (const [node, { clientUrl, peerUrl }] of members) {
+    for (const [node, { clientUrl, peerUrl, peerReach }] of members) {
       world.add(node, {
         name: 'etcd',
         command: program,
@@ -57,7 +65,7 @@ export const etcd: Target = {
           ...['--initial-cluster', cluster, '--initial-cluster-state', 'new'],
         ],
         // The client port answers only once there is a leader; a node started among dead ones is up without.
-        ready: () => answers(`${peerUrl}/version`),
+        ready: () => answers(`${peerReach}/version`),
       });
     }
     await world.startAll();
