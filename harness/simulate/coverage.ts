@@ -12,6 +12,14 @@ const names = [
   'torn tails repaired',
   'restarts',
   'unsynced bytes lost',
+  'writes refused by a full disk',
+  'syncs failed',
+  'syncs slowed down',
+  'syncs held by a hung disk',
+  'processes ended in a write or sync',
+  'files damaged',
+  'starts refused for a damaged file',
+  'damaged snapshots replaced by older ones',
   'conditional writes refused',
   'retries deduplicated by a session',
   'joint configurations',
@@ -52,8 +60,10 @@ export class Coverage {
   logged(event: string, facts: Readonly<Record<string, unknown>>): void {
     if (event === 'snapshot-sent') this.add(facts.sent === true ? 'snapshots sent' : 'snapshot transfers failed');
     else if (event === 'snapshot-installed') this.add('snapshots installed');
-    else if (event === 'storage-repaired') this.add('torn tails repaired');
-    else if (event === 'raft' && typeof facts.message === 'string') this.#told(facts.message);
+    else if (event === 'storage-repaired') {
+      const isTail = String(facts.keptAside).endsWith('.torn');
+      this.add(isTail ? 'torn tails repaired' : 'damaged snapshots replaced by older ones');
+    } else if (event === 'raft' && typeof facts.message === 'string') this.#told(facts.message);
   }
 
   /** Lines of a node's audit. */

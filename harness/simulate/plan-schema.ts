@@ -92,8 +92,6 @@ const plan = z.object({
     syncJitterUs: count,
     stallUs: count,
     stall: count,
-    syncError: count,
-    capacityBytes: count,
   }),
   tuning: z.object({
     tickMs: count,

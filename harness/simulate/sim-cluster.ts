@@ -1,4 +1,14 @@
-import type { ClockFault, CutOff, Disturbance, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import type {
+  ClockFault,
+  CutOff,
+  Damage,
+  DiskFault,
+  Disturbance,
+  Effect,
+  Link,
+  NodeId,
+  World,
+} from '../../nemesis/world.ts';
 import type { Exchange } from '../../system/client/index.ts';
 import type { NodeConfig, RunningNode } from '../../system/node/index.ts';
 import type { Ports } from '../../system/ports.ts';
@@ -8,7 +18,9 @@ import { Coverage } from './coverage.ts';
 import { eventKind, harnessProcess, type Scheduler, SimProcess } from './scheduler.ts';
 import { HardwareClock, SimClock } from './sim-clock.ts';
 import { type DiskConditions, SimDisk } from './sim-disk.ts';
+import { isNemesisDoing, SimDiskFaults } from './sim-disk-faults.ts';
 import { SimExchange } from './sim-exchange.ts';
+import type { SimFile } from './sim-file.ts';
 import { type NetworkConditions, SimNetwork } from './sim-network.ts';
 import type { SystemModule } from './system-module.ts';
 
@@ -49,6 +61,9 @@ export interface SimMachine {
   /** Starts and ends of its processes. */
   readonly life: ProcessRecord[];
   readonly logTail: string[];
+  /** Files that were damaged, and what was on the disk before, until it serves again. */
+  readonly damaged: Set<string>;
+  undamaged: ReadonlyMap<string, SimFile> | undefined;
   process: SimProcess | undefined;
   /** Present once it serves. */
   running: RunningNode | undefined;
@@ -64,6 +79,7 @@ export class SimCluster implements World {
   readonly #options: SimClusterOptions;
   readonly #exchange: SimExchange;
   readonly #random: Random;
+  readonly #diskFaults: SimDiskFaults;
   #ended = false;
   /** The highest term that anybody was seen to lead. */
   #leaderTerm = 0;
@@ -82,10 +98,20 @@ export class SimCluster implements World {
       audit: [],
       life: [],
       logTail: [],
+      damaged: new Set<string>(),
+      undamaged: undefined,
       process: undefined,
       running: undefined,
       incarnations: 0,
     }));
+    for (const machine of this.machines) {
+      machine.disk.onDeath = (process) => this.#killed(machine, process);
+    }
+    this.#diskFaults = new SimDiskFaults(
+      (ms) => this.sleep(ms),
+      options.random('disk faults'),
+      (what, by) => this.coverage.add(what, by),
+    );
     this.#exchange = new SimExchange(
       options.scheduler,
       (node) => {
@@ -197,23 +223,25 @@ export class SimCluster implements World {
     if (machine.incarnations > 1) this.coverage.add('restarts');
     machine.life.push({ type: 'start', time: this.#options.scheduler.nowUs * 1000, pid: machine.incarnations });
     const { scheduler } = this.#options;
-    const started = new Promise<boolean>((resolve) => {
+    const started = new Promise<{ readonly up: boolean; readonly refused?: string }>((resolve) => {
       scheduler.schedule(0, eventKind.harness, process, () => {
         this.#launch(machine, process).then(
-          () => resolve(true),
+          () => resolve({ up: true }),
           (error: unknown) => {
+            const isDoing = machine.damaged.size > 0 && isNemesisDoing(machine, error);
             this.#crashed(machine, process, error);
-            resolve(false);
+            resolve({ up: false, ...(isDoing && { refused: String(error) }) });
           },
         );
       });
-      scheduler.schedule(startMaxUs, eventKind.harness, harnessProcess, () => resolve(false));
+      scheduler.schedule(startMaxUs, eventKind.harness, harnessProcess, () => resolve({ up: false }));
     });
-    const up = await started;
+    const outcome = await started;
+    if (outcome.refused !== undefined) this.coverage.add('starts refused for a damaged file');
     return {
-      effect: up ? 'proven' : 'ineffective',
+      effect: outcome.up || outcome.refused !== undefined ? 'proven' : 'ineffective',
       mechanism: 'simulated',
-      proof: { incarnation: machine.incarnations, up },
+      proof: { incarnation: machine.incarnations, ...outcome },
     };
   }
 
@@ -221,8 +249,7 @@ export class SimCluster implements World {
     const machine = this.machine(node);
     const { process } = machine;
     if (process === undefined || !process.alive) return this.#moot({ running: false });
-    this.#end(machine, process);
-    machine.life.push({ ...this.#exit(machine), ordered: true, code: null, signal: 'SIGKILL' });
+    this.#killed(machine, process);
     return { effect: 'proven', mechanism: 'simulated', proof: { incarnation: machine.incarnations } };
   }
 
@@ -252,6 +279,14 @@ export class SimCluster implements World {
       rate: clock.monotonicRate,
     };
     return { effect: 'proven', mechanism: 'simulated', proof };
+  }
+
+  async setDisk(node: NodeId, fault: DiskFault | undefined): Promise<Effect> {
+    return this.#diskFaults.set(this.machine(node), fault);
+  }
+
+  async damage(node: NodeId, damage: Damage): Promise<Effect> {
+    return this.#diskFaults.damage(this.machine(node), damage);
   }
 
   sleep(ms: number): Promise<void> {
@@ -305,7 +340,9 @@ export class SimCluster implements World {
         stopped: (reason) => this.#crashed(machine, process, reason.type === 'fatal' ? reason.error : 'removed'),
       },
     );
-    if (process.alive) machine.running = running;
+    if (!process.alive) return;
+    machine.running = running;
+    machine.undamaged = undefined;
   }
 
   #log(machine: SimMachine, level: string, event: string, facts: Readonly<Record<string, unknown>>): void {
@@ -324,14 +361,21 @@ export class SimCluster implements World {
     this.#exchange.processDied(process);
   }
 
+  #killed(machine: SimMachine, process: SimProcess): void {
+    this.#end(machine, process);
+    machine.life.push({ ...this.#exit(machine), ordered: true, code: null, signal: 'SIGKILL' });
+  }
+
   /** The node ended by itself: an exception, a broken invariant, a fatal disk error. */
   #crashed(machine: SimMachine, process: SimProcess, error: unknown): void {
     if (!process.alive) return;
+    const ordered = isNemesisDoing(machine, error);
+    if (ordered) machine.disk.dropClean();
     this.#log(machine, 'fatal', 'crash', {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
     this.#end(machine, process);
-    machine.life.push({ ...this.#exit(machine), ordered: false, code: 70, signal: null });
+    machine.life.push({ ...this.#exit(machine), ordered, code: 70, signal: null });
   }
 
   #exit({ incarnations, logTail }: SimMachine) {

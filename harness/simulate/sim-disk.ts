@@ -1,89 +1,20 @@
-import { type File, type FileSystem, PortError } from '../../system/ports.ts';
+import type { DiskFault } from '../../nemesis/world.ts';
+import { type FileSystem, PortError } from '../../system/ports.ts';
 import type { Random } from '../generator/random.ts';
-import { eventKind, type Scheduler, type SimProcess } from './scheduler.ts';
+import type { Scheduler, SimProcess } from './scheduler.ts';
+import { SimFile } from './sim-file.ts';
+import { SimFileSystem } from './sim-file-system.ts';
 
-/** What a page cache writes at a time, and so what a power loss keeps or loses as a whole. */
-const pageBytes = 4096;
-/** What a disk writes at a time: a page that was being written when the power went is torn at such a seam. */
-const sectorBytes = 512;
-
-/** How a node's disk behaves now. Probabilities are in parts of 10,000 for each operation. */
+/** How a node's disk behaves while nothing is wrong with it. */
 export interface DiskConditions {
   readonly syncUs: number;
   readonly syncJitterUs: number;
-  /** A sync takes this long instead, with that probability. */
+  /** A sync takes this long instead, with that probability in parts of 10,000. */
   readonly stallUs: number;
   readonly stall: number;
-  /** A sync fails with EIO. */
-  readonly syncError: number;
-  /** All that files may hold together. */
-  readonly capacityBytes: number;
 }
 
-export const calmDisk: DiskConditions = {
-  syncUs: 150,
-  syncJitterUs: 350,
-  stallUs: 0,
-  stall: 0,
-  syncError: 0,
-  capacityBytes: 1 << 30,
-};
-
-/** A write that is in the page cache and not yet on the platter, with what stood there before. */
-interface Unsynced {
-  readonly position: number;
-  readonly before: Uint8Array;
-  readonly lengthBefore: number;
-}
-
-class SimFile {
-  bytes: Uint8Array = new Uint8Array(4096);
-  length = 0;
-  unsynced: Unsynced[] = [];
-
-  write(position: number, data: Uint8Array): void {
-    const end = position + data.length;
-    if (end > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(end, 2 * this.bytes.length));
-      grown.set(this.bytes.subarray(0, this.length));
-      this.bytes = grown;
-    }
-    const before = this.bytes.slice(position, end);
-    this.unsynced.push({ position, before, lengthBefore: this.length });
-    this.bytes.set(data, position);
-    this.length = Math.max(this.length, end);
-  }
-
-  truncate(length: number): void {
-    this.bytes.fill(0, length, this.length);
-    this.length = length;
-  }
-
-  /** Takes back unsynced writes, newest first, page by page as chance will have it. Returns bytes lost. */
-  losePower(random: Random): number {
-    let lost = 0;
-    for (const { position, before, lengthBefore } of this.unsynced.reverse()) {
-      const end = position + before.length;
-      for (let at = position; at < end; ) {
-        const next = Math.min(end, (Math.floor(at / pageBytes) + 1) * pageBytes);
-        const fate = random.below(4);
-        // Half of the pages never left the cache; a quarter did; a quarter was torn in the middle.
-        const keepUntil = fate === 0 ? next : fate === 1 ? tearAt(at, next, random) : at;
-        this.bytes.set(before.subarray(keepUntil - position, next - position), keepUntil);
-        lost += next - keepUntil;
-        at = next;
-      }
-      if (lost > 0 && lengthBefore < this.length && random.below(2) === 0) this.truncate(Math.max(lengthBefore, 0));
-    }
-    this.unsynced = [];
-    return lost;
-  }
-}
-
-function tearAt(from: number, to: number, random: Random): number {
-  const sectors = Math.ceil((to - from) / sectorBytes);
-  return Math.min(to, from + sectorBytes * random.below(sectors));
-}
+export const calmDisk: DiskConditions = { syncUs: 150, syncJitterUs: 350, stallUs: 0, stall: 0 };
 
 /**
  * A node's disk. It outlives processes. Killing a process loses nothing (the page cache is the machine's);
@@ -91,11 +22,21 @@ function tearAt(from: number, to: number, random: Random): number {
  */
 export class SimDisk {
   conditions: DiskConditions = calmDisk;
+  /** Ends the process, in the middle of a write or sync of its own. */
+  onDeath: ((process: SimProcess) => void) | undefined;
   readonly #random: Random;
-  readonly #files = new Map<string, SimFile>();
+  #files = new Map<string, SimFile>();
   readonly #directories = new Set<string>(['']);
   /** Takes back the changes of directories that are not durable yet, oldest first. */
   #unsyncedNames: { readonly directory: string; readonly undo: () => void }[] = [];
+  #fault: DiskFault | undefined;
+  /** How often the fault was met. */
+  #met = 0;
+  /** Writes or syncs until the one that fails. */
+  #countdown = 0;
+  /** Syncs that hang, oldest first; bounded by what nodes have with their disk at once. */
+  #held: (() => void)[] = [];
+  readonly #thrown = new WeakSet<PortError>();
 
   constructor(random: Random) {
     this.#random = random;
@@ -104,6 +45,81 @@ export class SimDisk {
   /** The FileSystem port of one process. */
   portOf(process: SimProcess, scheduler: Scheduler): FileSystem {
     return new SimFileSystem(this, process, scheduler, this.#random);
+  }
+
+  /** From now on, until `heal`. */
+  fail(fault: DiskFault): void {
+    this.heal();
+    this.#fault = fault;
+    this.#countdown = fault.type === 'sync-error' || fault.type === 'crash' ? fault.after : 0;
+  }
+
+  /** Ends the fault; what hangs goes on. */
+  heal(): void {
+    this.#fault = undefined;
+    this.#met = 0;
+    for (const goOn of this.#held.splice(0)) goOn();
+  }
+
+  get fault(): DiskFault | undefined {
+    return this.#fault;
+  }
+
+  get met(): number {
+    return this.#met;
+  }
+
+  /** Whether this error is one that a fault here made. */
+  caused(error: unknown): error is PortError {
+    return error instanceof PortError && this.#thrown.has(error);
+  }
+
+  /** Whether the process ends in this write or sync. */
+  diesIn(operation: 'write' | 'sync'): boolean {
+    return this.#fault?.type === 'crash' && this.#fault.at === operation && this.#countsDown();
+  }
+
+  /** @throws PortError EIO when it is this sync's turn to fail */
+  failSync(path: string): void {
+    if (this.#fault?.type === 'sync-error' && this.#countsDown()) throw this.#error('EIO', `${path}: sync failed`);
+  }
+
+  /** How much longer a sync takes. */
+  slowdownUs(): number {
+    if (this.#fault?.type !== 'slow') return 0;
+    this.#met++;
+    return this.#fault.delayMs * 1000;
+  }
+
+  /** Whether the sync hangs; `goOn` is called when it no longer does. */
+  hangs(goOn: () => void): boolean {
+    if (this.#fault?.type !== 'hung') return false;
+    this.#met++;
+    this.#held.push(goOn);
+    return true;
+  }
+
+  /** Whether the disk says of a sync that it is done, and has not begun. */
+  lies(): boolean {
+    if (this.#fault?.type !== 'lying') return false;
+    this.#met++;
+    return true;
+  }
+
+  /** The kernel may drop from its cache what it wrongly takes for written. */
+  dropClean(): void {
+    for (const [, file] of this.#sorted()) if (this.#random.below(2) === 0) file.dropClean();
+  }
+
+  /** All that is on it now, for `restore`. */
+  copy(): ReadonlyMap<string, SimFile> {
+    return new Map(this.#sorted().map(([path, file]) => [path, file.copy()]));
+  }
+
+  /** Puts back what a copy holds, durably, in place of all that is here. */
+  restore(copy: ReadonlyMap<string, SimFile>): void {
+    this.#files = new Map([...copy].map(([path, file]) => [path, file.copy()]));
+    this.#unsyncedNames = [];
   }
 
   /** Returns how many unsynced bytes and names were lost, as proof of the fault. */
@@ -128,16 +144,6 @@ export class SimDisk {
 
   paths(): string[] {
     return [...this.#files.keys()].sort();
-  }
-
-  /** Flips one bit; the file must be there. */
-  flipBit(path: string, position: number, bit: number): void {
-    const file = this.file(path);
-    if (position < file.length) file.bytes[position]! ^= 1 << bit;
-  }
-
-  sizeOf(path: string): number {
-    return this.file(path).length;
   }
 
   file(path: string): SimFile {
@@ -202,12 +208,23 @@ export class SimDisk {
     return probability > 0 && this.#random.below(10_000) < probability;
   }
 
-  /** @throws PortError ENOSPC when growing by that much does not fit */
-  reserve(growthBytes: number): void {
-    if (growthBytes <= 0) return;
-    let used = growthBytes;
-    for (const file of this.#files.values()) used += file.length;
-    if (used > this.conditions.capacityBytes) throw new PortError('ENOSPC', 'no space left on the simulated disk');
+  /** @throws PortError ENOSPC when a file is to grow on a disk that is full */
+  reserve(path: string, growthBytes: number): void {
+    if (growthBytes <= 0 || this.#fault?.type !== 'full') return;
+    this.#met++;
+    throw this.#error('ENOSPC', `${path}: no space left on the simulated disk`);
+  }
+
+  #countsDown(): boolean {
+    if (--this.#countdown !== 0) return false;
+    this.#met++;
+    return true;
+  }
+
+  #error(code: string, message: string): PortError {
+    const error = new PortError(code, message);
+    this.#thrown.add(error);
+    return error;
   }
 
   #unsynced(path: string, undo: () => void): void {
@@ -226,119 +243,4 @@ export class SimDisk {
 function parentOf(path: string): string {
   const slash = path.lastIndexOf('/');
   return slash < 0 ? '' : path.slice(0, slash);
-}
-
-class SimFileSystem implements FileSystem {
-  readonly #disk: SimDisk;
-  readonly #process: SimProcess;
-  readonly #scheduler: Scheduler;
-  readonly #random: Random;
-
-  constructor(disk: SimDisk, process: SimProcess, scheduler: Scheduler, random: Random) {
-    this.#disk = disk;
-    this.#process = process;
-    this.#scheduler = scheduler;
-    this.#random = random;
-  }
-
-  makeDirectory(path: string): Promise<void> {
-    return this.#later(() => this.#disk.makeDirectory(path));
-  }
-
-  list(path: string): Promise<readonly string[]> {
-    return this.#later(() => this.#disk.list(path));
-  }
-
-  rename(from: string, to: string): Promise<void> {
-    return this.#later(() => this.#disk.rename(from, to));
-  }
-
-  remove(path: string): Promise<void> {
-    return this.#later(() => this.#disk.remove(path));
-  }
-
-  syncDirectory(path: string): Promise<void> {
-    return this.#later(() => this.#disk.syncDirectory(path), this.#syncDelayUs());
-  }
-
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<File> {
-    return this.#later(() => {
-      const file = mode === 'create' ? this.#disk.create(path) : this.#disk.file(path);
-      return this.#handle(path, file);
-    });
-  }
-
-  #handle(path: string, file: SimFile): File {
-    const write = (position: number, chunks: readonly Uint8Array[]) => {
-      const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-      this.#disk.reserve(position + length - file.length);
-      let at = position;
-      for (const chunk of chunks) {
-        file.write(at, chunk);
-        at += chunk.length;
-      }
-    };
-    /** Makes durable what was written before it began. */
-    const beginSync = () => {
-      const covered = new Set(file.unsynced);
-      return () => {
-        if (this.#disk.chance(this.#disk.conditions.syncError)) throw new PortError('EIO', `${path}: fdatasync failed`);
-        file.unsynced = file.unsynced.filter((write) => !covered.has(write));
-      };
-    };
-    return {
-      path,
-      size: () => this.#later(() => file.length),
-      read: (position, lengthBytes) =>
-        this.#later(() => file.bytes.slice(position, Math.min(file.length, position + lengthBytes))),
-      write: (position, chunks) => this.#later(() => write(position, chunks)),
-      datasync: () => this.#later(beginSync(), this.#syncDelayUs()),
-      writeDurably: (position, chunks, done) => {
-        let failure: PortError | undefined;
-        let endSync: (() => void) | undefined;
-        try {
-          write(position, chunks);
-          endSync = beginSync();
-        } catch (error) {
-          failure = asPortError(error);
-        }
-        this.#scheduler.schedule(this.#syncDelayUs(), eventKind.disk, this.#process, () => {
-          try {
-            endSync?.();
-          } catch (error) {
-            failure = asPortError(error);
-          }
-          done(failure);
-        });
-      },
-      truncate: (lengthBytes) =>
-        this.#later(() => {
-          if (lengthBytes > file.length) write(file.length, [new Uint8Array(lengthBytes - file.length)]);
-          else file.truncate(lengthBytes);
-        }),
-      close: () => this.#later(() => {}),
-    };
-  }
-
-  #syncDelayUs(): number {
-    const { syncUs, syncJitterUs, stall, stallUs } = this.#disk.conditions;
-    return this.#disk.chance(stall) ? stallUs : syncUs + this.#random.below(syncJitterUs + 1);
-  }
-
-  #later<T>(act: () => T, delayUs = 20 + this.#random.below(60)): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#scheduler.schedule(delayUs, eventKind.disk, this.#process, () => {
-        try {
-          resolve(act());
-        } catch (error) {
-          reject(asPortError(error));
-        }
-      });
-    });
-  }
-}
-
-function asPortError(error: unknown): PortError {
-  if (error instanceof PortError) return error;
-  throw error;
 }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { PortError } from '../../system/ports.ts';
+import { type File, PortError } from '../../system/ports.ts';
 import { seededRandom } from '../generator/random.ts';
 import { Coverage } from './coverage.ts';
 import { EventLog } from './event-log.ts';
@@ -169,27 +169,118 @@ t.test('a disk', async (t) => {
     t.ok(gone > 0 && gone < 20);
   });
 
-  t.test('fails as asked: a full disk, a failing sync', async (t) => {
+  /** Writes durably and gives the error's code, `fine`, or `silence` when nothing came back within a second. */
+  const durably = (scheduler: Scheduler, file: File, position: number, data: Uint8Array) =>
+    new Promise<string>((resolve) => {
+      file.writeDurably(position, [data], (error) => resolve(error?.code ?? 'fine'));
+      scheduler.schedule(second, eventKind.harness, new SimProcess('harness', 0), () => resolve('silence'));
+    });
+
+  t.test('is full: only what grows a file is refused, and there is room again', async (t) => {
     const { scheduler, disk, fileSystem } = open();
-    const errors: (string | undefined)[] = [];
     await run(scheduler, async () => {
       const file = await fileSystem.open('log', 'create');
-      const durably = (length: number) =>
-        new Promise<void>((resolve) =>
-          file.writeDurably(0, [bytes(length, 1)], (error) => {
-            errors.push(error?.code);
-            resolve();
-          }),
-        );
-      disk.conditions = { ...disk.conditions, capacityBytes: 1000 };
-      await durably(1001);
-      await durably(1000);
-      disk.conditions = { ...disk.conditions, syncError: 10_000 };
-      await durably(500);
+      t.equal(await durably(scheduler, file, 0, bytes(1000, 1)), 'fine');
+      disk.fail({ type: 'full' });
+      t.equal(await durably(scheduler, file, 500, bytes(501, 1)), 'ENOSPC');
+      t.equal(await durably(scheduler, file, 500, bytes(500, 1)), 'fine');
+      t.equal(disk.met, 1);
+      disk.heal();
+      t.equal(await durably(scheduler, file, 500, bytes(501, 1)), 'fine');
       await t.rejects(fileSystem.open('missing', 'read'), PortError);
     });
-    t.strictSame(errors, ['ENOSPC', undefined, 'EIO']);
   });
+
+  t.test('fails the sync that was meant; what it covered is in the cache, and may never be more', async (t) => {
+    const outcomes = new Set<string>();
+    for (let seed = 1; seed <= 20; seed++) {
+      const { scheduler, random } = world(seed);
+      const disk = new SimDisk(random);
+      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      await run(scheduler, async () => {
+        const file = await fileSystem.open('log', 'create');
+        await fileSystem.syncDirectory('.');
+        disk.fail({ type: 'sync-error', after: 2 });
+        t.equal(await durably(scheduler, file, 0, bytes(4096, 1)), 'fine');
+        t.equal(await durably(scheduler, file, 4096, bytes(4096, 2)), 'EIO');
+        t.equal(disk.file('log').bytes[4096], 2, 'still in the cache');
+        t.equal(await durably(scheduler, file, 8192, bytes(4096, 3)), 'fine', 'and a later sync says that all is well');
+      });
+      disk.losePower();
+      const { bytes: content } = disk.file('log');
+      t.same([content[0], content[8192]], [1, 3]);
+      outcomes.add(String(content[4096]));
+    }
+    t.same([...outcomes].sort(), ['0', '2']);
+  });
+
+  t.test('a page that is written to again after a failed sync is durable with the next', async (t) => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { scheduler, random } = world(seed);
+      const disk = new SimDisk(random);
+      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      await run(scheduler, async () => {
+        const file = await fileSystem.open('log', 'create');
+        await fileSystem.syncDirectory('.');
+        disk.fail({ type: 'sync-error', after: 1 });
+        t.equal(await durably(scheduler, file, 0, bytes(100, 1)), 'EIO');
+        t.equal(await durably(scheduler, file, 100, bytes(100, 2)), 'fine');
+      });
+      disk.losePower();
+      t.same([disk.file('log').bytes[0], disk.file('log').bytes[100]], [1, 2]);
+    }
+  });
+
+  t.test('is slow, hangs until it is healed, or lies', async (t) => {
+    const { scheduler, disk, fileSystem } = open();
+    await run(scheduler, async () => {
+      const file = await fileSystem.open('log', 'create');
+      await fileSystem.syncDirectory('.');
+      disk.fail({ type: 'slow', delayMs: 300 });
+      const began = scheduler.nowUs;
+      t.equal(await durably(scheduler, file, 0, bytes(10, 1)), 'fine');
+      t.ok(scheduler.nowUs - began >= 300_000);
+      disk.fail({ type: 'hung' });
+      let over = false;
+      file.datasync().then(() => {
+        over = true;
+      });
+      t.equal(await durably(scheduler, file, 0, bytes(10, 2)), 'silence');
+      t.notOk(over);
+      disk.fail({ type: 'lying' });
+      t.equal(await durably(scheduler, file, 0, bytes(10, 3)), 'fine');
+      t.ok(over, 'what hung went on when that fault ended');
+    });
+    disk.losePower();
+    t.not(disk.file('log').bytes[0], 0);
+  });
+
+  for (const at of ['write', 'sync'] as const) {
+    t.test(`ends the process in its second ${at}, which hears nothing more`, async (t) => {
+      const lengths = new Set<number>();
+      for (let seed = 1; seed <= 20; seed++) {
+        const { scheduler, random } = world(seed);
+        const disk = new SimDisk(random);
+        const process = new SimProcess('1', 1);
+        const fileSystem = disk.portOf(process, scheduler);
+        disk.onDeath = (dying) => {
+          dying.alive = false;
+        };
+        await run(scheduler, async () => {
+          const file = await fileSystem.open('log', 'create');
+          disk.fail({ type: 'crash', at, after: 2 });
+          t.equal(await durably(scheduler, file, 0, bytes(100, 1)), 'fine');
+          const second = durably(scheduler, file, 100, bytes(10_000, 2));
+          t.ok(process.alive, 'not in the turn that asked for it');
+          t.equal(await second, 'silence');
+          t.notOk(process.alive);
+        });
+        lengths.add(disk.file('log').length);
+      }
+      const sorted = [...lengths].sort((a, b) => a - b);
+      t.same(sorted, at === 'sync' ? [10_100] : [100, 4096, 8192, 10_100], 'all of it, or some pages of it');
+    });
+  }
 });
 
 t.test('the network', async (t) => {

@@ -1,0 +1,113 @@
+import type { Damage, DiskFault, Effect, World } from '../../nemesis/world.ts';
+import type { Random } from '../generator/random.ts';
+import type { CoverageName } from './coverage.ts';
+import type { SimMachine } from './sim-cluster.ts';
+import { type SimFile, sectorBytes } from './sim-file.ts';
+
+/** How often it is looked whether a node has met its disk's fault, and how far apart. */
+const looksMax = 8;
+const lookEveryMs = 250;
+
+/** No run lies about syncs by itself: Raft does not survive what may come of it. */
+const coverageNames: { readonly [type in DiskFault['type']]: CoverageName | undefined } = {
+  'sync-error': 'syncs failed',
+  full: 'writes refused by a full disk',
+  slow: 'syncs slowed down',
+  hung: 'syncs held by a hung disk',
+  lying: undefined,
+  crash: 'processes ended in a write or sync',
+};
+
+/** Faults of one cluster's disks, and damage to their files. */
+export class SimDiskFaults {
+  readonly #sleep: World['sleep'];
+  readonly #random: Random;
+  readonly #count: (what: CoverageName, by: number) => void;
+
+  constructor(sleep: World['sleep'], random: Random, count: (what: CoverageName, by: number) => void) {
+    this.#sleep = sleep;
+    this.#random = random;
+    this.#count = count;
+  }
+
+  async set({ disk, process }: SimMachine, fault: DiskFault | undefined): Promise<Effect> {
+    const { fault: before, met } = disk;
+    const name = before && coverageNames[before.type];
+    if (name !== undefined) this.#count(name, met);
+    if (fault === undefined) {
+      disk.heal();
+      return effectOf(before === undefined ? 'moot' : 'proven', { met });
+    }
+    disk.fail(fault);
+    if (!process?.alive) return effectOf('moot', { running: false });
+    for (let look = 0; look < looksMax && disk.met === 0; look++) await this.#sleep(lookEveryMs);
+    return effectOf(disk.met > 0 ? 'proven' : 'moot', { met: disk.met, running: process.alive });
+  }
+
+  async damage(machine: SimMachine, { file: kind, how }: Damage): Promise<Effect> {
+    if (machine.process?.alive) throw new Error(`node ${machine.node} is running: its files are not to be touched`);
+    if (how === 'restore') return restore(machine);
+    const { disk } = machine;
+    const pattern = kind === 'log' ? /^wal\/.*\.wal$/ : /^snapshots\/.*\.snapshot$/;
+    const paths = disk.paths().filter((path) => pattern.test(path) && disk.file(path).contentBytes > 0);
+    const path = paths[this.#random.below(Math.max(1, paths.length))];
+    if (path === undefined) return effectOf('moot', { files: 0 });
+    const before = machine.undamaged ?? disk.copy();
+    const offset = this.#harm(disk.file(path), how);
+    if (offset === undefined) return effectOf('moot', { file: path });
+    machine.undamaged = before;
+    machine.damaged.add(path);
+    this.#count('files damaged', 1);
+    return effectOf('proven', { file: path, offset });
+  }
+
+  /** @returns where; undefined when the file has no two sectors that could be mistaken for each other */
+  #harm(file: SimFile, how: Exclude<Damage['how'], 'restore'>): number | undefined {
+    const { bytes, contentBytes } = file;
+    const at = this.#random.below(contentBytes);
+    switch (how) {
+      case 'flip':
+        bytes[at]! ^= 1 << this.#random.below(8);
+        return at;
+      case 'truncate':
+        file.truncate(at);
+        return at;
+      case 'misdirect': {
+        const sectors = Math.floor(contentBytes / sectorBytes);
+        const to = Math.floor(at / sectorBytes) * sectorBytes;
+        const from = sectorBytes * this.#random.below(Math.max(1, sectors));
+        const length = Math.min(sectorBytes, contentBytes - to);
+        const sector = bytes.slice(from, from + length);
+        if (sector.every((byte, i) => byte === bytes[to + i])) return undefined;
+        bytes.set(sector, to);
+        return to;
+      }
+    }
+  }
+}
+
+/** Whether the nemesis did this to a process that ended by itself with this error. */
+export function isNemesisDoing({ disk, damaged, running }: SimMachine, error: unknown): boolean {
+  // EIO ends a node by design. A full disk must not end one that runs; without any room none can start.
+  if (disk.caused(error)) return error.code === 'EIO' || running === undefined;
+  return running === undefined && [...damaged].some((path) => isRefusalOf(error, path));
+}
+
+/** Whether a node has refused to start because of this file, or of what is missing in its directory. */
+function isRefusalOf(error: unknown, path: string): boolean {
+  if (!(error instanceof Error) || error.name !== 'CorruptStorageError' || !('file' in error)) return false;
+  return error.file === path || path.startsWith(`${String(error.file)}/`);
+}
+
+function restore(machine: SimMachine): Effect {
+  const { undamaged, disk, damaged, node } = machine;
+  if (undamaged === undefined) throw new Error(`node ${node} has served since it was damaged, or never was`);
+  disk.restore(undamaged);
+  machine.undamaged = undefined;
+  damaged.clear();
+  return effectOf('proven', { files: undamaged.size });
+}
+
+function effectOf(effect: Effect['effect'], proof: Effect['proof']): Effect {
+  return { effect, mechanism: 'simulated', proof };
+}

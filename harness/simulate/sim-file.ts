@@ -1,0 +1,135 @@
+import type { Random } from '../generator/random.ts';
+
+/** What a page cache writes at a time, and so what a power loss keeps or loses as a whole. */
+export const pageBytes = 4096;
+/** What a disk writes at a time: a page that was being written when the power went is torn at such a seam. */
+export const sectorBytes = 512;
+
+/** A write that is in the page cache and not yet on the platter, with what stood there before. */
+interface Unsynced {
+  readonly position: number;
+  readonly before: Uint8Array;
+  readonly lengthBefore: number;
+}
+
+/** A file as the page cache shows it, with what it takes to undo what no sync has made durable. */
+export class SimFile {
+  bytes: Uint8Array = new Uint8Array(4096);
+  length = 0;
+  #unsynced: Unsynced[] = [];
+  /**
+   * Of syncs that failed: still in the cache, and clean, so that no later sync writes them unless their page is
+   * written to again (fsyncgate). By pages, oldest first, all of them older than `#unsynced`.
+   */
+  #forsaken: Unsynced[] = [];
+
+  write(position: number, data: Uint8Array): void {
+    const end = position + data.length;
+    if (end > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(end, 2 * this.bytes.length));
+      grown.set(this.bytes.subarray(0, this.length));
+      this.bytes = grown;
+    }
+    const before = this.bytes.slice(position, end);
+    this.#unsynced.push({ position, before, lengthBefore: this.length });
+    this.bytes.set(data, position);
+    this.length = Math.max(this.length, end);
+  }
+
+  truncate(length: number): void {
+    this.bytes.fill(0, length, this.length);
+    this.length = length;
+  }
+
+  /** Begins to make durable what was written before; `fail` when the disk did not do it. */
+  beginSync(): { end(): void; fail(random: Random): void } {
+    const covered = new Set(this.#unsynced);
+    const settle = () => {
+      this.#unsynced = this.#unsynced.filter((write) => !covered.has(write));
+    };
+    return {
+      end: () => {
+        settle();
+        if (this.#forsaken.length === 0) return;
+        const written = pagesOf([...covered]);
+        this.#forsaken = this.#forsaken.filter(({ position }) => !written.has(pageAt(position)));
+      },
+      fail: (random) => {
+        settle();
+        const pieces = [...covered].flatMap(byPages);
+        this.#forsaken.push(...pieces.filter(() => random.below(2) === 0));
+      },
+    };
+  }
+
+  /** The kernel needs room, and drops from its cache what it takes for written. Returns bytes lost. */
+  dropClean(): number {
+    const dirty = pagesOf(this.#unsynced);
+    const [kept, dropped] = [[] as Unsynced[], [] as Unsynced[]];
+    for (const piece of this.#forsaken) (dirty.has(pageAt(piece.position)) ? kept : dropped).push(piece);
+    this.#forsaken = kept;
+    for (const { position, before } of dropped.toReversed()) this.bytes.set(before, position);
+    return dropped.reduce((sum, { before }) => sum + before.length, 0);
+  }
+
+  /** Takes back unsynced writes, newest first, page by page as chance will have it. Returns bytes lost. */
+  losePower(random: Random): number {
+    let lost = 0;
+    const reached = new Set<number>();
+    for (const { position, before, lengthBefore } of this.#unsynced.reverse()) {
+      const end = position + before.length;
+      for (let at = position; at < end; ) {
+        const next = Math.min(end, (pageAt(at) + 1) * pageBytes);
+        const fate = random.below(4);
+        // Half of the pages never left the cache; a quarter did; a quarter was torn in the middle.
+        const keepUntil = fate === 0 ? next : fate === 1 ? tearAt(at, next, random) : at;
+        if (fate === 0) reached.add(pageAt(at));
+        this.bytes.set(before.subarray(keepUntil - position, next - position), keepUntil);
+        lost += next - keepUntil;
+        at = next;
+      }
+      if (lost > 0 && lengthBefore < this.length && random.below(2) === 0) this.truncate(Math.max(lengthBefore, 0));
+    }
+    this.#unsynced = [];
+    this.#forsaken = this.#forsaken.filter(({ position }) => !reached.has(pageAt(position)));
+    return lost + this.dropClean();
+  }
+
+  /** Where what was written ends: what follows is the zeros of a file that was made ahead of need. */
+  get contentBytes(): number {
+    let end = this.length;
+    while (end > 0 && this.bytes[end - 1] === 0) end--;
+    return end;
+  }
+
+  /** All of it at this moment, as a file of its own with nothing unsynced. */
+  copy(): SimFile {
+    const copy = new SimFile();
+    copy.bytes = this.bytes.slice();
+    copy.length = this.length;
+    return copy;
+  }
+}
+
+function pageAt(position: number): number {
+  return Math.floor(position / pageBytes);
+}
+
+function pagesOf(writes: readonly Unsynced[]): ReadonlySet<number> {
+  return new Set(writes.flatMap(byPages).map(({ position }) => pageAt(position)));
+}
+
+function byPages({ position, before, lengthBefore }: Unsynced): Unsynced[] {
+  const pieces: Unsynced[] = [];
+  for (let at = 0; at < before.length; ) {
+    const next = Math.min(before.length, (pageAt(position + at) + 1) * pageBytes - position);
+    pieces.push({ position: position + at, before: before.subarray(at, next), lengthBefore });
+    at = next;
+  }
+  return pieces;
+}
+
+function tearAt(from: number, to: number, random: Random): number {
+  const sectors = Math.ceil((to - from) / sectorBytes);
+  return Math.min(to, from + sectorBytes * random.below(sectors));
+}
