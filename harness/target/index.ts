@@ -1,9 +1,10 @@
 import { etcd } from './etcd/etcd.ts';
 import { kvstore } from './kvstore.ts';
 import { memory } from './memory.ts';
+import { redis } from './redis/redis.ts';
 import type { Target } from './target.ts';
 
 /** Every target, by the name that `--target` takes. */
 export const targets: ReadonlyMap<string, Target> = new Map(
-  [kvstore, etcd, memory].map((target) => [target.name, target]),
+  [kvstore, etcd, redis, memory].map((target) => [target.name, target]),
 );
