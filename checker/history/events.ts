@@ -10,6 +10,13 @@ export type Ref = number;
 export const NULL: Ref = -1;
 /** No value at all: an operation without `key`, a value that is not a pair. */
 export const NONE: Ref = -0x80000000;
+/**
+ * In `b`: the value of a transaction, which is left as it was written, since interning every one of them would cost
+ * more than judging them. `a` is where it begins in `source`, or `NULL` where only `valueAt` has it.
+ */
+export const UNREAD: Ref = NONE + 1;
+/** The function whose values are left unread. */
+const TRANSACTION = 'txn';
 /** The process of whatever is not a client: faults, notes of the harness. */
 export const NO_PROCESS = -1;
 
@@ -53,14 +60,17 @@ export class Events {
   error: Int32Array<ArrayBuffer>;
   /** Names of functions, by the numbers in `f`. */
   readonly names: string[] = [];
+  /** The bytes that the history was read from. */
+  readonly source: Uint8Array | undefined;
   #nameIds = new Map<string, number>();
   #values: Value[] = [null];
   #refs = new Map<string, Ref>([['null', NULL]]);
   /** How to get an event's whole operation again, where the columns do not hold all of it. */
   #whole: (index: number) => Op;
 
-  constructor(capacity: number, whole: (index: number) => Op) {
+  constructor(capacity: number, whole: (index: number) => Op, source?: Uint8Array) {
     this.#whole = whole;
+    this.source = source;
     this.type = new Uint8Array(capacity);
     this.process = new Int32Array(capacity);
     this.f = new Uint16Array(capacity);
@@ -77,6 +87,7 @@ export class Events {
   }
 
   pack(): PackedEvents {
+    for (let at = 0; at < this.length; at++) if (this.b[at] === UNREAD) this.setValue(at, this.valueAt(at));
     const columns = [this.type, this.process, this.f, this.key, this.a, this.b, this.error];
     return {
       length: this.length,
@@ -107,7 +118,10 @@ export class Events {
     this.process[at] = op.process === 'nemesis' ? NO_PROCESS : op.process;
     this.f[at] = this.name(op.f);
     this.key[at] = op.key === undefined ? NONE : this.ref(op.key);
-    this.setValue(at, op.value ?? null);
+    if (op.f === TRANSACTION && Array.isArray(op.value)) {
+      this.a[at] = NULL;
+      this.b[at] = UNREAD;
+    } else this.setValue(at, op.value ?? null);
     this.error[at] = op.error === undefined ? NONE : this.ref(op.error);
   }
 
@@ -160,6 +174,7 @@ export class Events {
 
   /** The value of an event, put together again. */
   valueAt(at: number): Value {
+    if (this.b[at] === UNREAD) return this.#whole(at).value ?? null;
     const a = this.value(this.a[at]!);
     return this.b[at] === NONE ? a : [a, this.value(this.b[at]!)];
   }

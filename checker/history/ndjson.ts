@@ -1,4 +1,4 @@
-import { Events, FAIL, INFO, INVOKE, NONE, NULL, OK } from './events.ts';
+import { Events, FAIL, INFO, INVOKE, NONE, NULL, OK, UNREAD } from './events.ts';
 import { HistoryError } from './history-error.ts';
 import type { Op } from './op.ts';
 import { opOf } from './record.ts';
@@ -14,6 +14,8 @@ const TAIL_BYTES = 64;
 const SAMPLE_BYTES = 1 << 16;
 const BYTES_MAX = 0xffffffff;
 const LINE_BYTES_MAX = 1 << 28;
+/** A value that begins later than this cannot be left unread: no column holds the place. */
+const UNREAD_AT_MAX = 0x7fffffff;
 
 /**
  * Reads our NDJSON from bytes straight into columns.
@@ -70,7 +72,7 @@ class Lines {
     let newlines = 1;
     for (const byte of sample) if (byte === 0x0a) newlines++;
     const capacity = Math.ceil((bytes.length / Math.max(1, sample.length)) * newlines * 1.02) + 16;
-    this.events = new Events(capacity, (index) => this.#whole(index));
+    this.events = new Events(capacity, (index) => this.#whole(index), bytes);
     this.#starts = new Uint32Array(capacity);
   }
 
@@ -171,7 +173,13 @@ class Lines {
         at += 9;
         c = b[at]!;
         second = NONE;
-        if (c === 0x5b) {
+        if (c === 0x5b && b[at + 1] === 0x5b && this.events.names[f] === 'txn' && at <= UNREAD_AT_MAX) {
+          // The micro-operations of a transaction.
+          first = at;
+          second = UNREAD;
+          at = this.#endOfList(at);
+          if (at === SLOW) return SLOW;
+        } else if (c === 0x5b) {
           at = this.#scalar(at + 1);
           if (at === SLOW || b[at] !== 0x2c) return SLOW;
           first = this.#found;
@@ -222,6 +230,8 @@ class Lines {
       break;
     }
     if (type === -1 || process === -2 || f === -1) return SLOW;
+    // A second "f" after the value may have changed what it is.
+    if (second === UNREAD && this.events.names[f] !== 'txn') return SLOW;
     const events = this.events;
     const index = events.add();
     events.type[index] = type;
@@ -330,6 +340,36 @@ class Lines {
       return at + 4;
     }
     return SLOW;
+  }
+
+  /** The place after a list, nested or not, of integers, nulls and plain strings. */
+  #endOfList(from: number): number {
+    const b = this.#bytes;
+    let at = from;
+    let depth = 0;
+    for (;;) {
+      // Before a value.
+      let c = b[at]!;
+      if (c === 0x5b) {
+        depth++;
+        if (b[++at] !== 0x5d) continue;
+        at++;
+        depth--;
+      } else if (c >= 0x31 && c <= 0x39) {
+        do c = b[++at]!;
+        while (c >= 0x30 && c <= 0x39);
+      } else if (c === 0x30) at++;
+      else if (c === 0x22) {
+        at = this.#endOfText(at + 1) + 1;
+        if (at === SLOW + 1) return SLOW;
+      } else if (c === 0x6e && b[at + 1] === 0x75 && b[at + 2] === 0x6c && b[at + 3] === 0x6c) at += 4;
+      else return SLOW;
+      // After a value.
+      for (; b[at] === 0x5d && depth > 0; at++) depth--;
+      if (depth === 0) return at;
+      if (b[at] !== 0x2c) return SLOW;
+      at++;
+    }
   }
 
   /** The place of the quote that ends a string without escapes, of printable ASCII. */

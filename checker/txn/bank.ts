@@ -2,7 +2,7 @@ import type { Events } from '../history/events.ts';
 import type { History, Op, Value } from '../history/op.ts';
 import { type Section, unknown } from '../verdict.ts';
 import { Findings, show } from './findings.ts';
-import { eachOp } from './transactions.ts';
+import { eachOp } from './read-transactions.ts';
 
 export interface BankOptions {
   /** The accounts there are; by default those of the first read. */

@@ -117,9 +117,9 @@ class TxnCheck {
   #analyse(history: History | Events): { table: Transactions; graph: GraphBuilder; analysis: Analysis } {
     const { model } = this.#options;
     if (model === 'list-append') {
-      const table = readListAppend(history);
-      const graph = new GraphBuilder(table.count);
-      return { table, graph, analysis: new ListAppend(table, this.#findings, graph) };
+      const lists = readListAppend(history);
+      const graph = new GraphBuilder(lists.table.count);
+      return { table: lists.table, graph, analysis: new ListAppend(lists, this.#findings, graph) };
     }
     if (model === 'rw-register') {
       const table = readRwRegister(history);

@@ -1,19 +1,12 @@
 import type { Events } from '../history/events.ts';
-import type { History, Op, Value } from '../history/op.ts';
+import type { History, Value } from '../history/op.ts';
 import { type Analysis, type Findings, type Reason, show, showKey } from './findings.ts';
 import { type GraphBuilder, RW, RWP, WR, WW } from './graph.ts';
-import {
-  FAIL,
-  microOperation,
-  NONE,
-  OK,
-  READ,
-  readTransactions,
-  TransactionError,
-  type Transactions,
-  WRITE,
-} from './transactions.ts';
+import { microOperation, readTransactions } from './read-transactions.ts';
+import { FAIL, NONE, OK, READ, TransactionError, type Transactions, WRITE } from './transactions.ts';
 import { findWriters, type Writers } from './writers.ts';
+
+const MICRO_OPERATIONS = ['r', 'rp', 'w', 'insert', 'delete'];
 
 /** What a deleted key has for a value. No history can hold it: JSON has no such thing as a name twice. */
 const DEAD: Value = { dead: ['closed-predicate'] };
@@ -41,27 +34,29 @@ export interface ClosedPredicateHistory {
 export function readClosedPredicate(history: History | Events): ClosedPredicateHistory {
   const predicateReads: PredicateRead[] = [];
   let universe = NONE;
-  const table = readTransactions(history, (table: Transactions, op: Op, value: readonly Value[]) => {
-    if (op.f === 'init') universe = table.count - 1;
-    for (const mop of value) {
-      const [f, k, v] = microOperation(mop, ['r', 'rp', 'w', 'insert', 'delete']);
-      if (f === 'rp') {
-        if (op.type !== 'ok') continue;
-        const versions = new Map<number, number>();
-        for (const [name, found] of Object.entries((v ?? {}) as { readonly [key: string]: Value })) {
-          const key = table.keyOf(name);
-          versions.set(key, table.versionOf(key, found));
+  const table = readTransactions(history, {
+    add(table, operations, { status, f: name }) {
+      if (name === 'init') universe = table.count - 1;
+      for (const mop of operations) {
+        const [f, k, v] = microOperation(mop, MICRO_OPERATIONS);
+        if (f === 'rp') {
+          if (status !== OK) continue;
+          const versions = new Map<number, number>();
+          for (const [name, found] of Object.entries((v ?? {}) as { readonly [key: string]: Value })) {
+            const key = table.keyOf(name);
+            versions.set(key, table.versionOf(key, table.valueId(found)));
+          }
+          predicateReads.push({ transaction: table.count - 1, predicate: checkPredicate(k!), versions });
+          continue;
         }
-        predicateReads.push({ transaction: table.count - 1, predicate: checkPredicate(k!), versions });
-        continue;
+        // The keys of a map are strings, those of operations may be numbers.
+        const key = table.keyOf(typeof k === 'string' ? k : JSON.stringify(k));
+        if (f === 'r') {
+          const isKnown = status === OK && v !== null && v !== undefined;
+          table.read(key, isKnown ? table.versionOf(key, table.valueId(v)) : NONE);
+        } else table.write(key, table.versionOf(key, table.valueId(f === 'delete' ? DEAD : v!)));
       }
-      // The keys of a map are strings, those of operations may be numbers.
-      const key = table.keyOf(typeof k === 'string' ? k : JSON.stringify(k));
-      if (f === 'r') {
-        const known = op.type === 'ok' && v !== null && v !== undefined;
-        table.read(key, known ? table.versionOf(key, v) : NONE, undefined);
-      } else table.write(key, table.versionOf(key, f === 'delete' ? DEAD : v!));
-    }
+    },
   });
   return { table, predicateReads, universe };
 }

@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import t from 'tap';
+import { Events } from '../history/events.ts';
+import { encodeOp } from '../history/ndjson.ts';
 import type { Op, OpType, Value } from '../history/op.ts';
+import { parseHistory } from '../history/parse.ts';
 import { checkTxn, type TxnModel, type TxnOptions, type TxnSection } from './check.ts';
 import { GraphBuilder, RW, RW_LINK } from './graph.ts';
 import { impliedAnomalies } from './lattice.ts';
@@ -363,6 +366,63 @@ t.test('an rw-register history that some order in real time explains is valid, w
     if (explained) valid++;
   }
   t.ok(valid > RUNS / 20 && invalid > RUNS / 20, `${valid} are explained, ${invalid} verdicts are invalid`);
+  t.end();
+});
+
+t.test('what is read straight from bytes is what the operations say', (t) => {
+  const encode = (history: readonly Op[], keys: (key: string) => Value): Uint8Array => {
+    const lines = history.map((op) => {
+      const value = (op.value as unknown as readonly Mop[]).map(([f, key, v]) => [f, keys(key), v] as const);
+      return encodeOp({ ...op, value });
+    });
+    // The last lines of a file are read another way.
+    return new TextEncoder().encode(`${lines.join('')}${'\n'.repeat(100)}`);
+  };
+  const kinds: readonly ((key: string) => Value)[] = [
+    (key) => key,
+    (key) => key.charCodeAt(0),
+    (key) => key.charCodeAt(0) * 1e9,
+    (key) => [key, null, ['"', 7]],
+  ];
+  for (let seed = 0; seed < RUNS / 10; seed++) {
+    for (const model of ['list-append', 'rw-register'] as const) {
+      const { events } = parseHistory(encode(smallHistory(seed, model), kinds[seed % kinds.length]!));
+      const options: TxnOptions = { model, ...(model === 'rw-register' ? { linearizableKeys: true } : {}) };
+      const [fromBytes, fromOps] = [checkTxn(events, options), checkTxn(events.ops(), options)];
+      if (JSON.stringify(fromBytes) !== JSON.stringify(fromOps)) {
+        t.strictSame(fromBytes, fromOps, `seed ${seed}`);
+        t.end();
+        return;
+      }
+      const unpacked = Events.unpack(events.pack());
+      if (JSON.stringify(checkTxn(unpacked, options)) !== JSON.stringify(fromOps)) t.fail(`seed ${seed}: unpacked`);
+    }
+  }
+  t.end();
+});
+
+t.test('what no reader of bytes takes is refused as it is in operations', (t) => {
+  const values: readonly Value[] = [
+    [['append', 'x']],
+    [['append', 'x', 1, 'more']],
+    [['append', null, [1, [2]]]],
+    [['r', 'x', 5]],
+    [['r', 'x', 'text']],
+    [['r']],
+    [['cas', 'x', 1]],
+    [['r', 'x', [1234567890123, 'a', [], null]]],
+    [[], 5],
+    [['append', 'x', 1], 5],
+  ];
+  for (const value of values) {
+    for (const type of ['ok', 'info'] as const) {
+      const op: Op = { index: 0, time: 0, process: 0, type, f: 'txn', value };
+      const { events } = parseHistory(new TextEncoder().encode(`${encodeOp(op)}${'\n'.repeat(100)}`));
+      for (const model of ['list-append', 'rw-register'] as const) {
+        t.strictSame(checkTxn(events, { model }), checkTxn([op], { model }), `${model} ${JSON.stringify(value)}`);
+      }
+    }
+  }
   t.end();
 });
 

@@ -3,7 +3,7 @@ import { canonical } from '../history/events.ts';
 import type { History, Value } from '../history/op.ts';
 import { type Section, unknown } from '../verdict.ts';
 import { Findings, show } from './findings.ts';
-import { eachOp } from './transactions.ts';
+import { eachOp } from './read-transactions.ts';
 
 export interface LongForkOptions {
   /** How many keys every read must cover; by default any number, and reads of the same keys are compared. */

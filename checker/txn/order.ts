@@ -24,29 +24,22 @@ export function processEdges(table: Transactions, graph: GraphBuilder): void {
  * whatever the concurrency.
  */
 export function realtimeEdges(table: Transactions, graph: GraphBuilder): void {
-  const [status, invoked, completed] = [table.status.data, table.invoked.data, table.completed.data];
-  const invokedAt = new Int32Array(table.events).fill(NONE);
-  const completedAt = new Int32Array(table.events).fill(NONE);
-  for (let t = 0; t < table.count; t++) {
-    if (invoked[t] !== NONE) invokedAt[invoked[t]!] = t;
-    if (status[t] === OK && completed[t] !== NONE) completedAt[completed[t]!] = t;
-  }
   // Completions since the last invocation share a junction, which is made when the invocation comes.
   let junction = NONE;
   const waiting: number[] = [];
-  for (let at = 0; at < table.events; at++) {
-    if (completedAt[at] !== NONE) waiting.push(completedAt[at]!);
-    const t = invokedAt[at]!;
-    if (t === NONE) continue;
-    if (waiting.length > 0) {
-      const next = graph.junction();
-      for (const done of waiting) graph.edge(done, next, REALTIME);
-      waiting.length = 0;
-      if (junction !== NONE) graph.edge(junction, next, REALTIME_LINK);
-      junction = next;
-    }
-    if (junction !== NONE && status[t] !== FAIL) graph.edge(junction, t, REALTIME_LINK);
-  }
+  table.eachMoment(
+    (t) => {
+      if (waiting.length > 0) {
+        const next = graph.junction();
+        for (const done of waiting) graph.edge(done, next, REALTIME);
+        waiting.length = 0;
+        if (junction !== NONE) graph.edge(junction, next, REALTIME_LINK);
+        junction = next;
+      }
+      if (junction !== NONE && table.status.data[t] !== FAIL) graph.edge(junction, t, REALTIME_LINK);
+    },
+    (t) => waiting.push(t),
+  );
 }
 
 /** Whether one transaction completed before the other was invoked. */

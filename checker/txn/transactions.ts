@@ -1,5 +1,5 @@
-import { canonical, type Events, NO_PROCESS } from '../history/events.ts';
-import type { History, Op, Value } from '../history/op.ts';
+import { canonical } from '../history/events.ts';
+import type { Value } from '../history/op.ts';
 import { ByteColumn, Column } from './column.ts';
 
 export const READ = 0;
@@ -17,7 +17,10 @@ export class TransactionError extends Error {
   override readonly name = 'TransactionError';
 }
 
+/** A value's number; integers from 0 to here are their own. */
 const SMALL_MAX = 0x3fffffff;
+/** Keys that are integers below this are found in a table. */
+const NEAR_KEYS = 1 << 20;
 
 /** Gives values small numbers. Equal values have equal numbers. */
 class Interner {
@@ -48,6 +51,13 @@ function text(value: Value): string {
   return typeof value === 'string' ? value : canonical(value);
 }
 
+/** How large a history is, as far as that can be guessed: it only saves copies. */
+export interface Sizes {
+  readonly events: number;
+  readonly transactions: number;
+  readonly operations: number;
+}
+
 /**
  * The transactions of a history, in columns: those that completed in the order in which they did, then those that
  * never did. Micro-operations of transaction `t` are `first[t]` to `first[t + 1]`. A version is a key with a value
@@ -66,8 +76,6 @@ export class Transactions {
   readonly key: Column;
   /** Of a write, and of a read of a register: what was written, or read. `NONE` for a read of a list. */
   readonly version: Column;
-  /** Of a read of a list: what was read. */
-  readonly lists: (readonly Value[] | undefined)[];
   /** The operation before it on the same key in the same transaction. */
   readonly previous: Column;
 
@@ -76,14 +84,19 @@ export class Transactions {
   #slots: Int32Array;
 
   readonly #keys = new Interner();
+  /** By key that is a small integer: its number, plus one. */
+  readonly #near = new Column();
   readonly #values = new Interner();
   readonly #lastUse = new Column();
 
-  /** How many events the history has. */
-  events = 0;
+  /** By event: the transaction that it invoked, plus one; or, negated, the one that it completed. */
+  #moments: Int32Array | undefined;
 
-  /** The arguments are guesses, which only save copies. */
-  constructor(transactions: number, operations: number) {
+  /** How many events the history has. */
+  readonly events: number;
+
+  constructor({ events, transactions, operations }: Sizes) {
+    this.events = events;
     this.status = new ByteColumn(transactions);
     this.process = new Column(transactions);
     this.invoked = new Column(transactions);
@@ -92,10 +105,11 @@ export class Transactions {
     this.kind = new ByteColumn(operations);
     this.key = new Column(operations);
     this.version = new Column(operations);
-    this.lists = new Array(operations);
     this.previous = new Column(operations);
-    this.versionKey = new Column(operations >> 1);
-    this.#versionValue = new Column(operations >> 1);
+    // Every second operation writes, and some keys have a version that nobody wrote.
+    const versions = Math.ceil(operations * 0.6);
+    this.versionKey = new Column(versions);
+    this.#versionValue = new Column(versions);
     this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(operations + 1024)));
   }
 
@@ -112,8 +126,12 @@ export class Transactions {
   }
 
   versionValue(version: number): Value {
-    const id = this.#versionValue.data[version]!;
-    return id <= SMALL_MAX ? id : this.#values.value(id - SMALL_MAX - 1);
+    return this.value(this.#versionValue.data[version]!);
+  }
+
+  /** The number of a version's value. */
+  versionValueId(version: number): number {
+    return this.#versionValue.data[version]!;
   }
 
   /** The position in the history by which a transaction is named: its completion, or else its invocation. */
@@ -122,12 +140,20 @@ export class Transactions {
     return completed === NONE ? this.invoked.data[t]! : completed;
   }
 
-  /** The version of a key that has this value. */
-  versionOf(key: number, value: Value): number {
-    const id =
-      typeof value === 'number' && value >= 0 && value <= SMALL_MAX && Number.isInteger(value)
-        ? value + 0
-        : SMALL_MAX + 1 + this.#values.id(value);
+  /** A value's number. Equal values have equal numbers. */
+  valueId(value: Value): number {
+    return typeof value === 'number' && value >= 0 && value <= SMALL_MAX && Number.isInteger(value)
+      ? value + 0
+      : SMALL_MAX + 1 + this.#values.id(value);
+  }
+
+  /** The value that has a number. */
+  value(id: number): Value {
+    return id <= SMALL_MAX ? id : this.#values.value(id - SMALL_MAX - 1);
+  }
+
+  /** The version of a key that has the value with this number. */
+  versionOf(key: number, id: number): number {
     let slots = this.#slots;
     if (this.versions * 2 >= slots.length) slots = this.#rehash();
     const mask = slots.length - 1;
@@ -166,11 +192,24 @@ export class Transactions {
   }
 
   keyOf(value: Value): number {
-    return this.#keys.id(value);
+    if (typeof value !== 'number' || value < 0 || value >= NEAR_KEYS || !Number.isInteger(value)) {
+      return this.#internKey(value);
+    }
+    while (this.#near.length <= value) this.#near.push(0);
+    const known = this.#near.data[value]!;
+    if (known !== 0) return known - 1;
+    const key = this.#internKey(value);
+    this.#near.data[value] = key + 1;
+    return key;
   }
 
-  read(key: number, version: number, list: readonly Value[] | undefined): void {
-    if (list !== undefined) this.lists[this.kind.length] = list;
+  #internKey(value: Value): number {
+    const key = this.#keys.id(value);
+    if (key === this.#lastUse.length) this.#lastUse.push(NONE);
+    return key;
+  }
+
+  read(key: number, version: number): void {
     this.#operation(READ, key, version);
   }
 
@@ -183,7 +222,6 @@ export class Transactions {
     this.kind.push(kind);
     this.key.push(key);
     this.version.push(version);
-    while (this.#lastUse.length <= key) this.#lastUse.push(NONE);
     const last = this.#lastUse.data[key]!;
     this.previous.push(last >= this.first.data[this.count - 1]! ? last : NONE);
     this.#lastUse.data[key] = at;
@@ -193,6 +231,39 @@ export class Transactions {
   end(): void {
     this.first.push(this.kind.length);
   }
+
+  /**
+   * Walks through time: each transaction when it was invoked, and those that completed with `ok` when they did. For
+   * a table that is closed.
+   */
+  eachMoment(invoked: (t: number) => void, completed: (t: number) => void): void {
+    this.#moments ??= this.#timeline();
+    for (const moment of this.#moments) {
+      if (moment > 0) invoked(moment - 1);
+      else if (moment < 0) completed(-1 - moment);
+    }
+  }
+
+  #timeline(): Int32Array {
+    const moments = new Int32Array(this.events);
+    for (let t = 0; t < this.count; t++) {
+      if (this.invoked.data[t] !== NONE) moments[this.invoked.data[t]!] = t + 1;
+      if (this.status.data[t] === OK && this.completed.data[t] !== NONE) moments[this.completed.data[t]!] = -1 - t;
+    }
+    return moments;
+  }
+
+  /** The transaction that an operation belongs to. */
+  transactionOf(operation: number): number {
+    const first = this.first.data;
+    let [low, high] = [0, this.count];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (first[middle]! <= operation) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
 }
 
 /** Sixteen values in a row share a cache line: histories write a key's values one after the other. */
@@ -201,98 +272,4 @@ function slotOf(key: number, value: number): number {
   h ^= h >>> 15;
   h = Math.imul(h, 0x2c1b3c6d);
   return ((h ^ (h >>> 13)) << 4) | (value & 15);
-}
-
-interface Open {
-  readonly at: number;
-  readonly op: Op;
-}
-
-/**
- * Pairs invocations with completions, and hands each transaction's value to `add`. An invocation without a
- * completion is a transaction of unknown outcome. A completion without an invocation (histories made by hand) is
- * taken as it stands: nothing is known of when it began.
- *
- * @throws TransactionError when an operation is not a list of micro-operations.
- */
-export function readTransactions(
-  history: History | Events,
-  add: (table: Transactions, op: Op, value: readonly Value[]) => void,
-): Transactions {
-  const table = new Transactions(...sizes(history));
-  const open = new Map<number, Open[]>();
-  table.events = history.length;
-  eachOp(history, (op, at) => {
-    if (typeof op.process !== 'number') return;
-    if (op.type === 'invoke') {
-      const pending = open.get(op.process);
-      if (pending) pending.push({ at, op });
-      else open.set(op.process, [{ at, op }]);
-      return;
-    }
-    const invocation = open.get(op.process)?.shift();
-    const status = op.type === 'ok' ? OK : op.type === 'info' ? INFO : FAIL;
-    const value = Array.isArray(op.value) || status === OK ? op.value : invocation?.op.value;
-    table.begin(status, op.process, invocation?.at ?? NONE, at);
-    add(table, op, operations(value, op, at));
-  });
-  const unfinished = [...open.values()].flat().sort((a, b) => a.at - b.at);
-  for (const { at, op } of unfinished) {
-    table.begin(INFO, op.process as number, at, NONE);
-    add(table, op, operations(op.value, op, at));
-  }
-  table.end();
-  return table;
-}
-
-/** Every operation of a history with its position. */
-export function eachOp(history: History | Events, visit: (op: Op, at: number) => void): void {
-  if (isList(history)) for (let at = 0; at < history.length; at++) visit(history[at]!, at);
-  else for (let at = 0; at < history.length; at++) visit(eventAt(history, at), at);
-}
-
-/** What a checker of transactions needs of an event, from the columns: cheaper than its whole line again. */
-function eventAt(events: Events, at: number): Op {
-  const process = events.process[at]!;
-  return {
-    index: at,
-    time: 0,
-    process: process === NO_PROCESS ? 'nemesis' : process,
-    type: events.typeAt(at),
-    f: events.names[events.f[at]!]!,
-    value: events.valueAt(at),
-  };
-}
-
-function isList(history: History | Events): history is History {
-  return Array.isArray(history);
-}
-
-/** How many transactions and operations a history has, or may have. */
-function sizes(history: History | Events): [transactions: number, operations: number] {
-  if (!isList(history)) return [history.length >> 1, history.length];
-  let [transactions, operations] = [0, 0];
-  for (const { type, value } of history) {
-    if (type === 'invoke') continue;
-    transactions++;
-    if (Array.isArray(value)) operations += value.length;
-  }
-  return [transactions, operations];
-}
-
-function operations(value: Value | undefined, op: Op, at: number): readonly Value[] {
-  if (Array.isArray(value)) return value as readonly Value[];
-  // The first operation of a closed-predicate history holds the universe.
-  if (op.f === 'init' && typeof value === 'object' && value !== null) {
-    return Object.entries(value).map(([key, member]) => ['w', key, member] as const);
-  }
-  throw new TransactionError(`operation ${at} is no transaction: its value must be a list of micro-operations`);
-}
-
-/** The parts of a micro-operation: `["append", key, value]`. @throws TransactionError when it is none. */
-export function microOperation(mop: Value, allowed: readonly string[]): readonly Value[] {
-  if (Array.isArray(mop) && mop.length >= 2 && allowed.includes(mop[0] as string)) return mop as readonly Value[];
-  throw new TransactionError(
-    `${JSON.stringify(mop)} is no micro-operation of this model: it must start with ${allowed.map((f) => `"${f}"`).join(' or ')}`,
-  );
 }
