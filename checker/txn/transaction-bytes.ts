@@ -22,7 +22,7 @@ export class TransactionBytes {
   readonly #table: Transactions;
   readonly #write: string;
   readonly #lists: ListReads | undefined;
-  readonly #decoder = new TextDecoder();
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true });
   #at = 0;
 
   /**
