@@ -5,13 +5,14 @@ import type { Model } from '../model/model.ts';
 import { isModelName, type ModelName, modelNames, models } from '../model/models.ts';
 import { Transitions } from '../model/transitions.ts';
 import { type Anomaly, type Section, unknown, type Valid, worst } from '../verdict.ts';
+import type { ZoneConflict } from './clusters.ts';
 import { checkBag, checkFifo, checkSet, type Suspects } from './elements.ts';
 import { type Call, describeCall, describeState, searchCalls, shrink } from './explain.ts';
 import { type FailedCas, failedAs, operationOf } from './operations.ts';
-import { Registers } from './register-calls.ts';
+import { CAS, callsUntil, READ, type RegisterCalls, Registers, WRITE } from './register-calls.ts';
 import { RegisterProblems } from './register-problems.ts';
 import { type Prefix, Search, type SearchBounds, type SearchResult } from './search.ts';
-import { CAS, READ, type RegisterCalls, WRITE, type ZoneConflict, Zones } from './zones.ts';
+import { Zones } from './zones.ts';
 
 export interface LinearOptions {
   /** One of ours by name, or your own. */
@@ -238,6 +239,7 @@ class LinearCheck {
 
   /** The calls of a conflict, the writes of what they observed, and what proves that those of unknown outcome happened. */
   #conflicting(own: Int32Array, register: RegisterCalls, conflict: ZoneConflict): Call[] {
+    if (conflict.reason === 'cas-mismatch') return this.#prefix(own, register, conflict);
     const picked = new Set(conflict.calls.filter((i) => i >= 0));
     const { kind, first, second, complete, length } = register;
     const written = (i: number): Ref => (kind[i] === CAS ? second[i]! : first[i]!);
@@ -261,6 +263,25 @@ class LinearCheck {
       for (const i of proof.values()) picked.add(i);
     }
     return this.#callsOf([...picked].sort((a, b) => a - b).map((i) => own[i]!));
+  }
+
+  /**
+   * What a failed cas could have seen instead is any other write, so only what came later can be left out: the
+   * calls up to the first of some completions after which the conflict is known.
+   */
+  #prefix(own: Int32Array, register: RegisterCalls, { calls }: ZoneConflict): Call[] {
+    const end = Math.max(...calls.map((i) => register.complete[i]!));
+    const later = register.complete.filter((at) => at > end && at !== OPEN).sort();
+    for (let more = 0; more < later.length; more = 2 * more + 1) {
+      const until = more === 0 ? end : later[more]!;
+      const part = callsUntil(register, until);
+      if (this.#zones.check(part)?.conflict === undefined) continue;
+      const known = this.#callsOf(own.subarray(0, part.length));
+      return known
+        .filter((call) => call.complete <= until || this.#model.observes?.(call.operation) !== true)
+        .map((call) => (call.complete <= until ? call : { ...call, complete: OPEN }));
+    }
+    return this.#callsOf(own);
   }
 
   #anomaly(key: Ref, suspects: () => readonly Call[], conflict: string): Anomaly {

@@ -3,9 +3,31 @@ import { type Events, NONE, NULL, OK, type Ref } from '../history/events.ts';
 import { HistoryError } from '../history/history-error.ts';
 import type { Model } from '../model/model.ts';
 import { type FailedCas, failedAs } from './operations.ts';
-import { CAS, MISMATCH, NOTHING, READ, type RegisterCalls, WRITE } from './zones.ts';
 
+export const READ = 0;
+export const WRITE = 1;
+export const CAS = 2;
+/** A compare that was answered "different". */
+export const MISMATCH = 3;
+/** A call that constrains nothing: it did not happen, or was a read that nobody heard the answer of. */
+export const NOTHING = 4;
+/** Not a register's. */
 const OTHER = 255;
+
+/** The calls on one register, in order of invocation. */
+export interface RegisterCalls {
+  readonly length: number;
+  readonly kind: Uint8Array;
+  /** What was read, written, or expected. */
+  readonly first: Int32Array;
+  /** What a cas sets. */
+  readonly second: Int32Array;
+  /** Positions: any numbers that grow with the history. */
+  readonly invoke: Int32Array;
+  readonly complete: Int32Array;
+  readonly initial: Ref;
+}
+
 const KINDS: { readonly [f: string]: number } = {
   read: READ,
   get: READ,
@@ -92,4 +114,19 @@ export class Registers {
       initial,
     };
   }
+}
+
+/** What was known at position `end`: calls that had not completed then have an unknown outcome. */
+export function callsUntil(calls: RegisterCalls, end: number): RegisterCalls {
+  const length = calls.invoke.findIndex((at) => at > end);
+  const part = calls.invoke.subarray(0, length === -1 ? calls.length : length);
+  return {
+    ...calls,
+    length: part.length,
+    complete: Int32Array.from(part, (_, i) => (calls.complete[i]! <= end ? calls.complete[i]! : OPEN)),
+    kind: Uint8Array.from(part, (_, i) => {
+      const kind = calls.kind[i]!;
+      return calls.complete[i]! > end && (kind === READ || kind === MISMATCH) ? NOTHING : kind;
+    }),
+  };
 }
