@@ -98,11 +98,12 @@ export type Setting =
   /** Not now: when this comes next. */
   | { readonly type: 'moment'; readonly moment: Moment };
 
-/** A leader that was cut off when it was elected; `cut` again, or heal, as with any other links. */
-export interface CutOff {
-  readonly leader: NodeId;
-  /** What was seen of the cut, a little later. */
-  readonly effect: Promise<Effect>;
+/** A moment that came. */
+export interface Happening {
+  /** The new leader; whoever takes, sends or receives the snapshot, or enters the configuration. */
+  readonly node: NodeId;
+  /** At a first append the follower that got it; of a snapshot on its way the other end. */
+  readonly peer?: NodeId;
 }
 
 export interface World {
@@ -115,11 +116,6 @@ export interface World {
   disturb?(links: readonly Link[], disturbance: Disturbance): Promise<Effect>;
   /** Breaks the connections that now carry these links; they may be made again at once. Not in every world. */
   reset?(links: readonly Link[]): Promise<Effect>;
-  /**
-   * Waits for the next election and cuts the new leader off from all others before they hear of it: at a moment that
-   * no reaction from outside could meet. Undefined when nobody is elected in that time. Not in every world.
-   */
-  cutOffNextLeader?(withinMs: number): Promise<CutOff | undefined>;
   /**
    * Starts a node that is down; resolves when it answers. Of a node whose files were damaged also when it has refused
    * to start because of that, which is proven, with what it said as `refused` in the proof.
@@ -152,8 +148,12 @@ export interface World {
   addMember?(node: NodeId): Promise<Effect>;
   /** A node takes a snapshot and compacts its log now. */
   takeSnapshot?(node: NodeId): Promise<Effect>;
-  /** The next such moment, and whose it is; undefined when there is none in that time. */
-  next?(moment: Moment, withinMs: number): Promise<NodeId | undefined>;
+  /**
+   * The next such moment; undefined when there is none in that time. What is asked of the world at once, before
+   * anything else is waited for, is done before anybody hears what that node was about to say: a reaction that nobody
+   * outside could match.
+   */
+  next?(moment: Moment, withinMs: number): Promise<Happening | undefined>;
   /** Resolves after that much of the run's time; rejects with `AbortError` when the run ends first. */
   sleep(ms: number): Promise<void>;
   /** Integer in [0, bound), seeded. */

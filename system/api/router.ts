@@ -123,6 +123,9 @@ class Router {
       case 'leader':
         if (last === 0) return this.#leader(call);
         break;
+      case 'snapshot':
+        if (last === 0) return this.#snapshot(call);
+        break;
       case 'members':
         if (last <= 1 || (last === 2 && rest[1] === 'promote')) return this.#members(call, last === 2);
         break;
@@ -312,6 +315,15 @@ class Router {
       else this.#clock.setTimer(20, look);
     };
     this.#clock.setTimer(1, look);
+    return undefined;
+  }
+
+  #snapshot({ request, query, respond }: Call): Answer {
+    if (request.method !== 'POST') return methodNotAllowed('POST');
+    allowQuery(query);
+    void this.#node.takeSnapshot().then((index) => {
+      respond(index === undefined ? refused('disk-full') : json(200, { index }));
+    });
     return undefined;
   }
 

@@ -53,6 +53,11 @@ export interface Member {
   readonly learner: boolean;
 }
 
+/** A voter, or a learner, at this address; or no member any more. */
+export type MemberChange =
+  | { readonly id: string; readonly url: string; readonly learner?: boolean }
+  | { readonly id: string; readonly remove: true };
+
 export interface Status {
   readonly id: string;
   readonly clusterId: string;
@@ -239,6 +244,22 @@ export class Client {
       true,
       json((body) => (typeof body.leader === 'string' ? { leader: body.leader } : undefined)),
     );
+  }
+
+  /** Has the node take a snapshot of its own state now, and let go of the log behind it. */
+  takeSnapshot(options: CallOptions = {}): Promise<Result<{ index: number }>> {
+    return this.#post(
+      '/v1/snapshot',
+      undefined,
+      options,
+      true,
+      json((body) => (typeof body.index === 'number' ? { index: body.index } : undefined)),
+    );
+  }
+
+  /** Several changes at once, through a joint configuration. */
+  changeMembers(changes: readonly MemberChange[], options: CallOptions = {}): Promise<Result<readonly Member[]>> {
+    return this.#post('/v1/members', { changes }, options, true, json(membersOf));
   }
 
   #post<T>(path: string, body: unknown, options: CallOptions, isWrite: boolean, parse: Parse<T>): Promise<Result<T>> {

@@ -5,6 +5,7 @@ export {
   type Compare,
   type Item,
   type Member,
+  type MemberChange,
   type ReadMode,
   type Status,
   type Txn,

@@ -102,6 +102,8 @@ export class Node {
   /** In this term leadership was offered to another, who may take it at any time: no leases any more. */
   #transferTerm = 0;
   #leaderTermAudited = 0;
+  /** The last term in which a leader's append came. */
+  #appendTerm = 0;
   #lastLeader = NONE;
   #leaderChanges = 0;
   #isTurnDue = false;
@@ -163,12 +165,15 @@ export class Node {
       (written) => this.#written(written),
       (error) => this.#fatal(error),
     );
-    this.#snapshotter = new Snapshotter(replica, storage, memory, config.snapshotEntries, (error) => {
-      if (error instanceof PortError && error.code === 'ENOSPC') {
-        this.#log('warn', 'snapshot-failed', { message: error.message });
-      } else {
-        this.#fatal(error);
-      }
+    this.#snapshotter = new Snapshotter(replica, storage, memory, config.snapshotEntries, {
+      begun: (index) => this.#log('info', 'snapshot-begun', { index }),
+      failed: (error) => {
+        if (error instanceof PortError && error.code === 'ENOSPC') {
+          this.#log('warn', 'snapshot-failed', { message: error.message });
+        } else {
+          this.#fatal(error);
+        }
+      },
     });
     const transportConfig = {
       cluster: config.clusterId,
@@ -186,6 +191,7 @@ export class Node {
       snapshotBegins: (message) => this.#snapshotBegins(message),
       snapshotArrived: (message) => {
         this.#isReceivingSnapshot = false;
+        this.#log('info', 'snapshot-received', { from: message.from, index: message.snapshot?.metadata.index });
         this.#received(message);
       },
       refused: (reason, facts) => this.#log('warn', 'peer-refused', { reason, ...facts }),
@@ -318,6 +324,14 @@ export class Node {
     return undefined;
   }
 
+  /**
+   * Makes a snapshot now and lets go of the whole log behind it.
+   * @returns its index; undefined when the disk is full
+   */
+  takeSnapshot(): Promise<number | undefined> {
+    return this.#snapshotter.take();
+  }
+
   /** Called at the end of each turn that applied something, until the returned function is called. */
   onApplied(callback: () => void): () => void {
     this.#appliedWatchers.add(callback);
@@ -366,7 +380,14 @@ export class Node {
     const asksVote = message.type === MessageType.Vote || message.type === MessageType.PreVote;
     if (asksVote && message.context === 0 && this.#mayOweLease()) return;
     this.#raw.step(message);
+    if (message.type === MessageType.App && message.term > this.#appendTerm) this.#firstAppend(message);
     this.#dirty();
+  }
+
+  #firstAppend({ from, term }: Message): void {
+    if (this.#raw.basicStatus().hardState.term !== term) return;
+    this.#appendTerm = term;
+    this.#log('info', 'first-append', { leader: from, term });
   }
 
   /**
@@ -491,7 +512,11 @@ export class Node {
       this.#proposals.applied(index, origin, () => outcome ?? 'membership-changed');
     }
     for (const response of message.responses) this.#deliver(response);
-    if (membershipChanged) this.#followMembership();
+    if (membershipChanged) {
+      const { votersOutgoing } = this.#replica.membership.confState;
+      this.#log('info', 'configuration-entered', { index: this.appliedIndex, joint: votersOutgoing.length > 0 });
+      this.#followMembership();
+    }
     this.#snapshotter.applied();
     for (const callback of this.#appliedWatchers) callback();
     this.#dirty();
@@ -526,6 +551,7 @@ export class Node {
     const metadata = message.snapshot?.metadata;
     invariant(metadata !== undefined, 'a snapshot message has a snapshot');
     if (metadata === undefined) return;
+    this.#log('info', 'snapshot-sending', { to: message.to, index: metadata.index });
     const release = snapshots.hold(metadata.index, metadata.term);
     const report = (sent: boolean) => {
       release();

@@ -6,6 +6,12 @@ import type { Replica } from './replica.ts';
 /** Snapshot files kept: the newest, and one to fall back to when it is damaged. */
 const filesKept = 2;
 
+/** Who is told what becomes of snapshots. */
+interface SnapshotWatcher {
+  begun(index: number): void;
+  failed(error: unknown): void;
+}
+
 /**
  * Makes snapshots of the node's own state beside the loop, one at a time, and lets go of the log behind them: in memory
  * up to a margin for followers that lag, on disk up to the older snapshot that is kept to fall back to.
@@ -15,24 +21,24 @@ export class Snapshotter {
   readonly #storage: OpenedStorage;
   readonly #memory: MemoryStorage;
   readonly #everyEntries: number;
-  readonly #failed: (error: unknown) => void;
+  readonly #watcher: SnapshotWatcher;
   #index: number;
   /** After a failure (a full disk) the next try waits for this index. */
   #nextTry = 0;
-  #working: Promise<void> | undefined;
+  #working: Promise<boolean> | undefined;
 
   constructor(
     replica: Replica,
     storage: OpenedStorage,
     memory: MemoryStorage,
     everyEntries: number,
-    failed: (error: unknown) => void,
+    watcher: SnapshotWatcher,
   ) {
     this.#replica = replica;
     this.#storage = storage;
     this.#memory = memory;
     this.#everyEntries = everyEntries;
-    this.#failed = failed;
+    this.#watcher = watcher;
     this.#index = storage.snapshot?.metadata.index ?? 0;
   }
 
@@ -51,14 +57,36 @@ export class Snapshotter {
     const { appliedIndex } = this.#replica;
     if (this.#working !== undefined || appliedIndex < this.#nextTry) return;
     if (appliedIndex - this.#index < this.#everyEntries) return;
-    this.#working = this.#make()
-      .catch((error: unknown) => {
-        this.#nextTry = appliedIndex + Math.ceil(this.#everyEntries / 4);
-        this.#failed(error);
-      })
+    void this.#work(this.#everyEntries);
+  }
+
+  /**
+   * Makes one now, after the one that is being made, and lets go of the whole log behind it: a follower that lags by
+   * one entry is sent the snapshot.
+   * @returns the index of the newest; undefined when it failed
+   */
+  async take(): Promise<number | undefined> {
+    while (this.#working !== undefined) await this.#working;
+    const isNew = this.#replica.appliedIndex > this.#index;
+    return isNew && !(await this.#work(0)) ? undefined : this.#index;
+  }
+
+  /** @returns whether it succeeded */
+  #work(marginEntries: number): Promise<boolean> {
+    const { appliedIndex } = this.#replica;
+    this.#working = this.#make(marginEntries)
+      .then(
+        () => true,
+        (error: unknown) => {
+          this.#nextTry = appliedIndex + Math.ceil(this.#everyEntries / 4);
+          this.#watcher.failed(error);
+          return false;
+        },
+      )
       .finally(() => {
         this.#working = undefined;
       });
+    return this.#working;
   }
 
   /** Waits for the one that is being made. */
@@ -66,10 +94,11 @@ export class Snapshotter {
     await this.#working;
   }
 
-  async #make(): Promise<void> {
+  async #make(marginEntries: number): Promise<void> {
     const { log, snapshots } = this.#storage;
     const { appliedIndex: index, appliedTerm: term, membership } = this.#replica;
     const metadata: SnapshotMetadata = { index, term, confState: membership.confState };
+    this.#watcher.begun(index);
     const view = this.#replica.store.view();
     const nodeState = this.#replica.encodeNodeState();
     const writer = await snapshots.create(metadata);
@@ -91,7 +120,7 @@ export class Snapshotter {
     if (this.#index >= index) return;
     this.#index = index;
     this.#memory.createSnapshot(index, metadata.confState, NO_DATA);
-    const margin = index - this.#everyEntries;
+    const margin = index - marginEntries;
     if (margin >= this.#memory.firstIndex()) this.#memory.compact(margin);
     await snapshots.purge(filesKept);
     const oldest = snapshots.list()[0];

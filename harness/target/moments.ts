@@ -1,0 +1,76 @@
+import type { Happening, Moment, NodeId } from '../../nemesis/world.ts';
+
+type Facts = { readonly [name: string]: unknown };
+
+/** A record of a node's log that tells of a moment: which, and who has a part in it, by the ids of the store. */
+const tellers: { readonly [event: string]: (self: number, facts: Facts) => Told | undefined } = {
+  leader: (self, { leader }) => (leader === self ? { moment: 'elected', node: self } : undefined),
+  'first-append': (self, { leader }) => ({ moment: 'first-append', node: leader, peer: self }),
+  'snapshot-begun': (self) => ({ moment: 'snapshot-taken', node: self }),
+  'snapshot-sending': (self, { to }) => ({ moment: 'snapshot-sent', node: self, peer: to }),
+  'snapshot-received': (self, { from }) => ({ moment: 'snapshot-received', node: self, peer: from }),
+  'configuration-entered': (self) => ({ moment: 'configuration-entered', node: self }),
+};
+
+interface Told {
+  readonly moment: Moment;
+  readonly node: unknown;
+  readonly peer?: unknown;
+}
+
+/** Calls back after that many milliseconds, unless it is cancelled before. */
+type Timer = (ms: number, expired: () => void) => { cancel(): void };
+
+interface Waiting {
+  readonly moment: Moment;
+  readonly came: (happening: Happening) => void;
+}
+
+/** Who waits for a moment, and is told of it before anything else happens. */
+export class Moments {
+  readonly #after: Timer;
+  readonly #nodeOf: (id: number) => NodeId | undefined;
+  readonly #waiting = new Set<Waiting>();
+
+  /** @param nodeOf whose id of the store that is */
+  constructor(after: Timer, nodeOf: (id: number) => NodeId | undefined) {
+    this.#after = after;
+    this.#nodeOf = nodeOf;
+  }
+
+  /** Takes what a node logs. */
+  logged(id: number, event: string, facts: Facts): void {
+    if (this.#waiting.size === 0) return;
+    const told = tellers[event]?.(id, facts);
+    const node = this.#named(told?.node);
+    if (told === undefined || node === undefined) return;
+    const peer = this.#named(told.peer);
+    for (const waiting of [...this.#waiting]) {
+      if (waiting.moment !== told.moment) continue;
+      this.#waiting.delete(waiting);
+      waiting.came({ node, ...(peer !== undefined && { peer }) });
+    }
+  }
+
+  /** @returns undefined when there is none in that time */
+  next(moment: Moment, withinMs: number): Promise<Happening | undefined> {
+    return new Promise((resolve) => {
+      const timer = this.#after(withinMs, () => {
+        this.#waiting.delete(waiting);
+        resolve(undefined);
+      });
+      const waiting: Waiting = {
+        moment,
+        came(happening) {
+          timer.cancel();
+          resolve(happening);
+        },
+      };
+      this.#waiting.add(waiting);
+    });
+  }
+
+  #named(id: unknown): NodeId | undefined {
+    return typeof id === 'number' ? this.#nodeOf(id) : undefined;
+  }
+}
