@@ -1,46 +1,100 @@
-import { attempt, type FaultKind, type NodeEffect, onEach } from './fault-kind.ts';
-import { nodeTargets, without } from './node-targets.ts';
-import type { NodeId, World } from './world.ts';
+import { attempt, type Chosen, type FaultKind, type NodeEffect, onEach, power, type Situation } from './fault-kind.ts';
+import { around, fallBehind } from './lag.ts';
+import { nodeTargets, someNodes, without } from './node-targets.ts';
+import { isOfSnapshot, react, reactionTo } from './reaction.ts';
+import type { Effect, Moment, NodeId, Reaction, World } from './world.ts';
 
 /** How long an election may take that a killed leader brings about, and the next one. */
 const electionMaxMs = 6000;
 const lookEveryMs = 100;
 
-const { one, majority, all, primaries } = nodeTargets;
+const { one, minority, majority, all, primaries } = nodeTargets;
 
 /** Processes that end at once, with whatever was not yet durable, and are started again. */
-export const kill: FaultKind = {
-  variants: {
-    one: one!,
-    majority: majority!,
-    all: all!,
-    primaries: primaries!,
-    /**
-     * All that voted for a new leader, the moment it is elected and before it could say anything: if a vote was only
-     * in memory it is gone now, and nothing in any log tells of the term (hashicorp/raft#661).
-     */
-    'voters-of-new-leader': ({ nodes }) =>
-      nodes.length < 3 ? undefined : { nodes, setting: { type: 'moment', moment: 'elected' } },
-  },
-  start: (world, { nodes, setting }) =>
-    setting?.type === 'moment' ? killVoters(world) : onEach(nodes, (node) => world.kill(node)),
-  end: async (world, { nodes, setting }) => [
-    ...(setting?.type === 'moment' ? [await attempt(() => world.cut([]))] : []),
-    ...(await onEach(nodes, (node) => world.start(node))),
-  ],
-};
+export const kill: FaultKind = ending((world, node) => world.kill(node));
 
-async function killVoters(world: World): Promise<readonly NodeEffect[]> {
+/** Machines that lose power: as a kill, and what was not synced is gone. */
+export const powerLoss: FaultKind = ending(async (world, node) => power(world, 'losePower')(node));
+
+type End = (world: World, node: NodeId) => Promise<Effect>;
+
+function ending(end: End): FaultKind {
+  return {
+    variants: {
+      one: one!,
+      minority: minority!,
+      majority: majority!,
+      all: all!,
+      primaries: primaries!,
+      /**
+       * All that voted for a new leader, the moment it is elected and before it could say anything: if a vote was only
+       * in memory it is gone now, and nothing in any log tells of the term (hashicorp/raft#661).
+       */
+      'voters-of-new-leader': ({ nodes }) =>
+        nodes.length < 3 ? undefined : { nodes, ...reaction({ moment: 'elected', afterMs: [0], hits: 'others' }) },
+      /** Again and again; each is back when the next one goes. */
+      'new-leaders': (situation) => atElections(situation, 'elected'),
+      'first-appends': (situation) => atElections(situation, 'first-append'),
+      'taking-snapshot': (situation) => atSnapshot(situation, 'snapshot-taken', 'node'),
+      'sending-snapshot': (situation) => atSnapshot(situation, 'snapshot-sent', 'node'),
+      'ends-of-snapshot': (situation) => atSnapshot(situation, 'snapshot-sent', 'both'),
+      'receiving-snapshot': (situation) => atSnapshot(situation, 'snapshot-received', 'node'),
+    },
+    async start(world, chosen) {
+      const { nodes, setting } = chosen;
+      if (setting?.type !== 'reaction') return onEach(nodes, (node) => end(world, node));
+      if (setting.reaction.hits === 'others') return endVoters(world, end);
+      return endAtMoments(world, chosen, setting.reaction, end);
+    },
+    async end(world, { nodes, setting }) {
+      if (setting?.type !== 'reaction') return onEach(nodes, (node) => world.start(node));
+      return [await attempt(() => world.cut([])), ...(await onEach(world.nodes, (node) => world.start(node)))];
+    },
+  };
+}
+
+function reaction(of: Reaction): Pick<Chosen, 'setting'> {
+  return { setting: { type: 'reaction', reaction: of } };
+}
+
+const timesMax = 4;
+
+function atElections({ nodes, random }: Situation, moment: Moment): Chosen | undefined {
+  return nodes.length < 3 ? undefined : { nodes, ...reaction(reactionTo(moment, 1 + random(timesMax), random)) };
+}
+
+/** The node is the one that falls behind, so that there is a snapshot to be sent. */
+function atSnapshot({ nodes, random }: Situation, moment: Moment, hits: Reaction['hits']): Chosen | undefined {
+  if (nodes.length < 3) return undefined;
+  return { nodes: someNodes(nodes, 1, random), ...reaction(reactionTo(moment, 1, random, { hits })) };
+}
+
+async function endAtMoments(world: World, { nodes }: Chosen, reaction: Reaction, end: End) {
+  let down: readonly NodeId[] = [];
+  const endThese = async (these: readonly NodeId[]): Promise<readonly NodeEffect[]> => {
+    const before = without(down, these);
+    down = these;
+    const ended = onEach(these, (node) => end(world, node));
+    return [...(await ended), ...(await onEach(before, (node) => world.start(node)))];
+  };
+  const begin = async () =>
+    isOfSnapshot(reaction.moment) ? fallBehind(world, nodes[0]!) : endThese(await world.primaries());
+  return react(world, reaction, begin, endThese);
+}
+
+async function endVoters(world: World, end: End): Promise<readonly NodeEffect[]> {
+  const next = power(world, 'next')('elected', electionMaxMs);
   const led = await world.primaries();
-  const cutOff = world.cutOffNextLeader?.(electionMaxMs);
-  const effects = [...(await onEach(led, (node) => world.kill(node)))];
-  const elected = await cutOff;
+  const effects = [...(await onEach(led, (node) => end(world, node)))];
+  const elected = await next;
   if (elected === undefined) return effects;
-  const voters = without(world.nodes, [elected.leader]);
-  effects.push(...(await onEach(without(voters, led), (node) => world.kill(node))));
+  const leader = elected.node;
+  const cut = attempt(() => world.cut(around(world, [leader])));
+  const voters = without(world.nodes, [leader]);
+  effects.push(...(await onEach(without(voters, led), (node) => end(world, node))));
   // Started while the new leader is still cut off: they may elect another, and it must be in a later term.
-  effects.push(...(await onEach(voters, (node) => world.start(node))), await elected.effect);
-  await anotherLeader(world, elected.leader);
+  effects.push(...(await onEach(voters, (node) => world.start(node))), await cut);
+  await anotherLeader(world, leader);
   return effects;
 }
 

@@ -2,23 +2,19 @@ import { clock } from './clock.ts';
 import { corruption, reformat } from './damage.ts';
 import { disks } from './disk.ts';
 import { disturbances } from './disturbance.ts';
-import { type FaultKind, onEach, power } from './fault-kind.ts';
-import { kill } from './kill.ts';
+import { type FaultKind, onEach } from './fault-kind.ts';
+import { kill, powerLoss } from './kill.ts';
+import { members } from './membership.ts';
 import { nodeTargets } from './node-targets.ts';
 import { partition } from './partition.ts';
+import { snapshots } from './snapshots.ts';
+import { transfer } from './transfer.ts';
 
 /** Processes that stop and go on later, none the wiser. */
 const pause: FaultKind = {
   variants: nodeTargets,
   start: (world, { nodes }) => onEach(nodes, (node) => world.pause(node)),
   end: (world, { nodes }) => onEach(nodes, (node) => world.resume(node)),
-};
-
-/** Machines that lose power: as a kill, and what was not synced is gone. */
-const powerLoss: FaultKind = {
-  variants: nodeTargets,
-  start: (world, { nodes }) => onEach(nodes, async (node) => power(world, 'losePower')(node)),
-  end: kill.end,
 };
 
 /** Every kind of fault there is, by the name that `--nemesis` takes. */
@@ -32,6 +28,9 @@ export const kinds: { readonly [kind: string]: FaultKind } = {
   ...disks,
   corruption,
   reformat,
+  transfer,
+  snapshots,
+  members,
 };
 
 /** What a run does unless it is told otherwise. */

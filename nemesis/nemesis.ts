@@ -3,6 +3,8 @@ import { trueClock } from './clock.ts';
 import { undisturbed } from './disturbance.ts';
 import { attempt, type Chosen, type FaultKind, type NodeEffect, onEach } from './fault-kind.ts';
 import { kinds } from './kinds.ts';
+import { allVote } from './membership.ts';
+import { canReact } from './reaction.ts';
 import type { ScriptedFault } from './script.ts';
 import type { FaultRecord, World } from './world.ts';
 
@@ -71,9 +73,14 @@ class NemesisLoop {
     });
   }
 
-  run(): Promise<void> {
+  async run(): Promise<void> {
     const { script } = this.#options;
-    return script === undefined ? this.#drawn() : this.#scripted(script);
+    try {
+      await (script === undefined ? this.#drawn() : this.#scripted(script));
+    } catch (error) {
+      // In the middle of a fault, which stays unfinished on record.
+      if (!isEndOfRun(error)) throw error;
+    }
   }
 
   async #scripted(script: readonly ScriptedFault[]): Promise<void> {
@@ -109,6 +116,7 @@ class NemesisLoop {
         : await onEach(world.nodes, async (node) => world.setDisk!(node, undefined))),
       ...(await onEach(world.nodes, (node) => world.start(node))),
       ...(await onEach(world.nodes, (node) => world.setClock(node, trueClock))),
+      ...(world.setVoters === undefined ? [] : await allVote(world, world.addMember === undefined ? [] : world.nodes)),
     ]);
   }
 
@@ -119,7 +127,8 @@ class NemesisLoop {
     for (let attempt = 0; attempt < Object.keys(kind.variants).length; attempt++) {
       const variant = variants.next().value;
       const chosen = kind.variants[variant]?.({ nodes: world.nodes, primaries, random });
-      if (chosen === undefined) continue; // The cluster is too small for it.
+      // The cluster is too small for it, or its world knows no moments to react to.
+      if (chosen === undefined || !canReact(world, chosen)) continue;
       await this.#perform({ name, kind, variant, chosen, endMs: () => this.#nowMs() + durationMs });
       return;
     }
@@ -152,7 +161,7 @@ class NemesisLoop {
   ): Promise<void> {
     const time = this.#options.now();
     this.unfinished = { ...fault, time, doneTime: time, effects: [] };
-    const effects = await act();
+    const effects = await attemptAll(act);
     this.unfinished = undefined;
     this.#options.record({ ...fault, time, doneTime: this.#options.now(), effects });
   }
@@ -165,7 +174,7 @@ class NemesisLoop {
     try {
       await Promise.race([this.#options.world.sleep(leftMs), this.#stopAsked]);
     } catch (error) {
-      if (error instanceof Error && error.name === 'AbortError') return false;
+      if (isEndOfRun(error)) return false;
       throw error;
     }
     return !this.#stopping;
@@ -180,6 +189,20 @@ class NemesisLoop {
     const rangeMs = Math.floor(intervalMs / 10);
     return this.#options.random(2 * rangeMs + 1) - rangeMs;
   }
+}
+
+/** A fault that fails as a whole has not been done; only the end of the run ends the nemesis, too. */
+async function attemptAll(act: () => Promise<readonly NodeEffect[]>): Promise<readonly NodeEffect[]> {
+  try {
+    return await act();
+  } catch (error) {
+    if (isEndOfRun(error)) throw error;
+    return [await attempt(() => Promise.reject(error))];
+  }
+}
+
+function isEndOfRun(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
 }
 
 interface Performed {

@@ -1,7 +1,9 @@
-import { shuffled } from './choice.ts';
-import { attempt, type Chosen, type FaultKind } from './fault-kind.ts';
+import { oneOf, shuffled } from './choice.ts';
+import { attempt, type Chosen, type FaultKind, type NodeEffect, type Situation } from './fault-kind.ts';
+import { around } from './lag.ts';
 import { links, majoritySize, primariesOrOne, someNodes, without } from './node-targets.ts';
-import type { Link, NodeId } from './world.ts';
+import { react, reactionTo } from './reaction.ts';
+import type { Link, NodeId, Reaction, World } from './world.ts';
 
 /** Networks that fall apart, by Jepsen's names (its `nemesis.combined` and `nemesis` name the shapes). */
 export const partition: FaultKind = {
@@ -37,10 +39,41 @@ export const partition: FaultKind = {
       );
       return chosen(nodes, cut);
     },
+    /** Each new leader a moment after its election, again and again: who was cut off before comes back meanwhile. */
+    'new-leaders': (situation) => reacting(situation, 'elected', { hits: 'node' }),
+    /** The same, and it still hears what it was owed: answers to what it has sent arrive, nothing more goes out. */
+    'silent-new-leaders': (situation) => reacting(situation, 'elected', { hits: 'node', silent: true }),
+    /** A new leader and the first to have heard from it: entries that reach one follower only. */
+    'first-appends': (situation) =>
+      reacting(situation, 'first-append', { hits: oneOf(['node', 'both'], situation.random) }),
   },
-  start: async (world, { links = [] }) => [await attempt(() => world.cut(links))],
-  end: async (world) => [await attempt(() => world.cut([]))],
+  start: (world, { links = [], setting }) =>
+    setting?.type === 'reaction' ? cutAtMoments(world, setting.reaction) : cut(world, links),
+  end: (world) => cut(world, []),
 };
+
+/** From enough for a single surprise to enough for logs that differ at several terms. */
+const timesMin = 2;
+const timesMax = 6;
+
+function reacting({ nodes, random }: Situation, moment: Reaction['moment'], how: Pick<Reaction, 'hits' | 'silent'>) {
+  if (nodes.length < 3) return undefined;
+  const times = timesMin + random(timesMax - timesMin + 1);
+  return { nodes, setting: { type: 'reaction', reaction: reactionTo(moment, times, random, how) } } as const;
+}
+
+async function cutAtMoments(world: World, reaction: Reaction): Promise<readonly NodeEffect[]> {
+  const isolate = (side: readonly NodeId[]): Promise<readonly NodeEffect[]> => {
+    const out = links(side, without(world.nodes, side));
+    return cut(world, reaction.silent === true ? out : around(world, side));
+  };
+  // Whoever leads now goes first: it is its absence that brings about an election.
+  return react(world, reaction, async () => isolate(await world.primaries()), isolate);
+}
+
+async function cut(world: World, links: readonly Link[]): Promise<readonly NodeEffect[]> {
+  return [await attempt(() => world.cut(links))];
+}
 
 /** Steps between two places on a ring of that many. */
 function distance(a: number, b: number, size: number): number {

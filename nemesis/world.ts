@@ -94,9 +94,47 @@ export type Setting =
   | { readonly type: 'disk'; readonly disk: DiskFault }
   | { readonly type: 'damage'; readonly damage: Damage }
   | { readonly type: 'starvation'; readonly starvation: Starvation }
-  | { readonly type: 'voters'; readonly voters: readonly NodeId[] }
-  /** Not now: when this comes next. */
-  | { readonly type: 'moment'; readonly moment: Moment };
+  | { readonly type: 'transfer'; readonly transfer: Transfer }
+  | { readonly type: 'snapshots'; readonly snapshots: Snapshots }
+  | { readonly type: 'members'; readonly members: MemberChanges }
+  | { readonly type: 'reaction'; readonly reaction: Reaction };
+
+/** A handover of leadership to the one node that is hit. */
+export interface Transfer {
+  /** What is done to it before: nothing; cut off for a while, so that it lags; cut off, or paused, until the end. */
+  readonly first: 'nothing' | 'lag' | 'cut-off' | 'pause';
+  /** The links are cut this much after it was asked for; undefined: never. */
+  readonly cutAfterMs?: number | undefined;
+}
+
+/** Snapshots taken one right after another on the nodes that are hit. */
+export interface Snapshots {
+  readonly times: number;
+  /** This one is cut off before, so that it lags, and heals while they are taken. */
+  readonly behind?: NodeId | undefined;
+}
+
+/** Changes of members on request. */
+export interface MemberChanges {
+  /** Who votes, one after another; asked for all at once, or each when the one before was answered. */
+  readonly voters: readonly (readonly NodeId[])[];
+  readonly atOnce: boolean;
+  /** Removed, and added again with an empty disk as new members. */
+  readonly replaced: readonly NodeId[];
+  /** Whoever enters the first new configuration is cut off there and then, together with this one. */
+  readonly cutWith?: NodeId | undefined;
+}
+
+/** Something done not now, but when a moment comes. */
+export interface Reaction {
+  readonly moment: Moment;
+  /** Again and again: how long after each moment. */
+  readonly afterMs: readonly number[];
+  /** Whom it hits: whose moment it is, the other end, both as one side, or everybody but whose moment it is. */
+  readonly hits: 'node' | 'peer' | 'both' | 'others';
+  /** Of a cut: it still hears. */
+  readonly silent?: true | undefined;
+}
 
 /** A moment that came. */
 export interface Happening {

@@ -1,12 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClockFault, CutOff, DiskFault, Disturbance, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import type {
+  ClockFault,
+  DiskFault,
+  Disturbance,
+  Effect,
+  Happening,
+  Link,
+  Moment,
+  NodeId,
+  World,
+} from '../../nemesis/world.ts';
 import { files } from '../../results/store/layout.ts';
+import { createHttpExchange, Client as StoreClient } from '../../system/client/index.ts';
+import { Administration } from '../target/administration.ts';
+import { Moments } from '../target/moments.ts';
 import { freePort, isFree } from './client-ports.ts';
 import { CutProver } from './cut-proof.ts';
 import { DisturbanceProver } from './disturbance-proof.ts';
-import { Elections } from './elections.ts';
 import { LinkTable } from './links.ts';
 import { LocalNode } from './local-node.ts';
 import { PeerProxy } from './peer-proxy.ts';
@@ -36,7 +48,12 @@ export interface ClusterOptions {
 }
 
 /** What processes and proxies can do without privileges. */
-type Powers = Required<Pick<World, 'disturb' | 'reset' | 'cutOffNextLeader' | 'losePower' | 'setDisk'>>;
+type Powers = Required<
+  Pick<
+    World,
+    'disturb' | 'reset' | 'losePower' | 'setDisk' | 'next' | 'transferLeadership' | 'setVoters' | 'takeSnapshot'
+  >
+>;
 
 /** The real world: one operating-system process a node. */
 export interface Cluster extends Omit<World, keyof Powers>, Powers {
@@ -113,13 +130,14 @@ class LocalCluster implements Cluster {
   readonly random: (bound: number) => number;
   readonly #nodes: ReadonlyMap<NodeId, LocalNode>;
   readonly #proxies: readonly PeerProxy[];
-  readonly #links: LinkTable;
-  readonly #elections: Elections;
+  readonly #moments: Moments;
+  readonly #administration: Administration;
   readonly #cuts: CutProver;
   readonly #disturbances: DisturbanceProver;
   readonly #reaper: Reaper;
   readonly #ownsReaper: boolean;
   readonly #ended = new AbortController();
+  readonly #http = createHttpExchange();
   #stopped: Promise<void> | undefined;
 
   private constructor(
@@ -127,20 +145,25 @@ class LocalCluster implements Cluster {
     nodes: readonly LocalNode[],
     proxies: readonly PeerProxy[],
     links: LinkTable,
-    elections: Elections,
+    moments: Moments,
     reaper: Reaper,
   ) {
     this.nodes = nodes.map((node) => node.id);
     this.random = options.random;
     this.#nodes = new Map(nodes.map((node) => [node.id, node]));
     this.#proxies = proxies;
-    this.#links = links;
-    this.#elections = elections;
+    this.#moments = moments;
     const isUp = (id: NodeId): boolean => this.#node(id).state === 'up';
     this.#cuts = new CutProver(links, isUp);
     this.#disturbances = new DisturbanceProver(links, isUp);
     this.#reaper = reaper;
     this.#ownsReaper = options.reaper === undefined;
+    this.#administration = new Administration({
+      client: (node) => new StoreClient(this.address(node), this.#http.exchange),
+      primaries: () => this.primaries(),
+      idOf: (node) => node,
+      sleep: (ms) => this.sleep(ms),
+    });
   }
 
   /** Everything but the running nodes. */
@@ -151,12 +174,18 @@ class LocalCluster implements Cluster {
     const proxies = await Promise.all(ids.map((id) => PeerProxy.listen(id, links)));
     const urls = proxies.map((proxy) => `http://127.0.0.1:${proxy.port}`).join(',');
     const clusterId = randomUUID();
-    const elections = new Elections();
     const { faults = [] } = options;
     const disk = {
       breakable: faults.some((kind) => kind.startsWith('disk-') || kind === 'power-loss'),
       journaled: faults.some((kind) => kind === 'disk-error' || kind === 'power-loss'),
     };
+    const moments = new Moments(
+      (ms, expired) => {
+        const timer = setTimeout(expired, ms);
+        return { cancel: () => clearTimeout(timer) };
+      },
+      (id) => (ids.includes(String(id)) ? String(id) : undefined),
+    );
     const nodes: readonly LocalNode[] = proxies.map((proxy, at) => {
       const folder = join(options.folder, files.nodes, proxy.node);
       return new LocalNode({
@@ -178,11 +207,11 @@ class LocalCluster implements Cluster {
         disk,
         random: options.random,
         onPeerPort: (port) => proxy.setTarget(port),
-        onElected: () => elections.tell(proxy.node),
+        onRecord: ({ event, facts }) => moments.logged(Number(proxy.node), event, facts),
         siblings: () => nodes.filter((other) => other.id !== proxy.node),
       });
     });
-    return new LocalCluster(options, nodes, proxies, links, elections, reaper);
+    return new LocalCluster(options, nodes, proxies, links, moments, reaper);
   }
 
   /** @throws {ClusterError} the first node's reason */
@@ -205,18 +234,20 @@ class LocalCluster implements Cluster {
     return this.#cuts.cut(this.#known(links), mechanisms.partition);
   }
 
-  async cutOffNextLeader(withinMs: number): Promise<CutOff | undefined> {
-    let around: readonly Link[] = [];
-    // Inside the callback, before anything else is read: the leader's first frames come by the proxies of this process.
-    const leader = await this.#elections.next(withinMs, (elected) => {
-      const others = this.nodes.filter((node) => node !== elected);
-      around = others.flatMap((other) => [
-        { from: elected, to: other },
-        { from: other, to: elected },
-      ]);
-      this.#links.cut(around);
-    });
-    return leader === undefined ? undefined : { leader, effect: this.cut(around) };
+  next(moment: Moment, withinMs: number): Promise<Happening | undefined> {
+    return this.#moments.next(moment, withinMs);
+  }
+
+  transferLeadership(to: NodeId): Promise<Effect> {
+    return this.#administration.transferLeadership(to);
+  }
+
+  setVoters(voters: readonly NodeId[]): Promise<Effect> {
+    return this.#administration.setVoters(voters);
+  }
+
+  takeSnapshot(node: NodeId): Promise<Effect> {
+    return this.#administration.takeSnapshot(node);
   }
 
   disturb(links: readonly Link[], disturbance: Disturbance): Promise<Effect> {
@@ -274,6 +305,7 @@ class LocalCluster implements Cluster {
     this.#ended.abort();
     await Promise.all([...this.#nodes.values()].map((node) => node.stop()));
     await Promise.all(this.#proxies.map((proxy) => proxy.close()));
+    await this.#http.close();
     if (this.#ownsReaper) await this.#reaper.close();
   }
 

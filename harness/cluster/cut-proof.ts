@@ -40,11 +40,16 @@ export class CutProver {
       cut ? this.#counts(link).dropped > from.dropped : this.#counts(link).passed > from.passed;
     const isMoot = ({ link }: { readonly link: Link }): boolean => !this.#isUp(link.from) || !this.#isUp(link.to);
     const passed = ({ link, at }: CutLink): boolean => this.#counts(link).passed > at.passed;
+    const asked = this.#cut;
     const waitedMs = await this.#links.until(
-      () => this.#cut.some(passed) || watched.every((one) => shows(one) || isMoot(one)),
+      () => this.#cut !== asked || this.#cut.some(passed) || watched.every((one) => shows(one) || isMoot(one)),
       proofTimeoutMs,
     );
 
+    if (this.#cut !== asked) {
+      const proof = { linksCut: links.length, reason: 'others were cut a moment later' };
+      return { effect: leaked.length > 0 ? 'ineffective' : 'moot', mechanism, proof };
+    }
     const passing = this.#cut.filter(passed);
     const silent = watched.filter((one) => !shows(one) && !isMoot(one));
     const proven = watched.filter(shows);

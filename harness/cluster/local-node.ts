@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ClockFault, DiskFault, Effect, NodeId } from '../../nemesis/world.ts';
 import { type ClockChange, type ClockReading, clockFacts, type Instant, judgeClock, type Span } from './clock-proof.ts';
 import { NodeDisk } from './node-disk.ts';
+import type { LogRecord } from './node-log.ts';
 import { NodeProcess } from './node-process.ts';
 import { type NodeStatus, nodeStatus } from './node-status.ts';
 import { processStat } from './proc.ts';
@@ -23,8 +24,8 @@ export interface LocalNodeOptions {
   readonly random: (bound: number) => number;
   /** Told where the node listens for peers, and undefined when it has ended. */
   readonly onPeerPort: (port: number | undefined) => void;
-  /** Called when this node says that it was elected, at once. */
-  readonly onElected: () => void;
+  /** Told at once of each record of this node's log. */
+  readonly onRecord: (record: LogRecord) => void;
   /** The other nodes, which a fault of this one must leave alone. */
   readonly siblings: () => readonly LocalNode[];
 }
@@ -66,7 +67,7 @@ export class LocalNode {
         this.#disk.ended(exit);
         options.onPeerPort(undefined);
       },
-      onElected: options.onElected,
+      onRecord: options.onRecord,
     });
     this.#disk = new NodeDisk({
       process: this.#process,

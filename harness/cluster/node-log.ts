@@ -58,30 +58,32 @@ export class NodeLog {
   }
 }
 
-/** @returns what a `listening` line says; undefined for any other line */
-export function parseListening(line: string): Listening | undefined {
-  if (!line.includes('"listening"')) return undefined;
-  let parsed: unknown;
+/** A line of the log, as far as it is a record. */
+export interface LogRecord {
+  readonly event: string;
+  readonly facts: { readonly [name: string]: unknown };
+}
+
+/** @returns undefined for a line that is no record */
+export function parseRecord(line: string): LogRecord | undefined {
   try {
-    parsed = JSON.parse(line);
+    const facts: unknown = JSON.parse(line);
+    return isRecord(facts) ? { event: facts.event, facts } : undefined;
   } catch {
     return undefined;
   }
-  const { event, clientPort, peerPort } = parsed as { readonly [name: string]: unknown };
+}
+
+function isRecord(parsed: unknown): parsed is { readonly event: string; readonly [name: string]: unknown } {
+  return typeof parsed === 'object' && parsed !== null && 'event' in parsed && typeof parsed.event === 'string';
+}
+
+/** @returns what a `listening` record says; undefined for any other */
+export function parseListening({ event, facts }: LogRecord): Listening | undefined {
+  const { clientPort, peerPort } = facts;
   return event === 'listening' && typeof clientPort === 'number' && typeof peerPort === 'number'
     ? { clientPort, peerPort }
     : undefined;
-}
-
-/** @returns whether the line says that this node was elected */
-export function tellsElection(line: string, node: string): boolean {
-  if (!line.includes('"event":"leader"')) return false;
-  try {
-    const { event, leader } = JSON.parse(line) as { readonly [name: string]: unknown };
-    return event === 'leader' && String(leader) === node;
-  } catch {
-    return false;
-  }
 }
 
 /** @returns the last line for a person: its message when it is a log record, else the text itself */

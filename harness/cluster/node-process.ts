@@ -6,7 +6,7 @@ import type { NodeId } from '../../nemesis/world.ts';
 import { LineWriter } from '../../results/store/append.ts';
 import { files } from '../../results/store/layout.ts';
 import type { ProcessRecord } from './exits.ts';
-import { type Listening, lastWords, NodeLog, parseListening, tellsElection } from './node-log.ts';
+import { type Listening, type LogRecord, lastWords, NodeLog, parseListening, parseRecord } from './node-log.ts';
 import { PreloadControl } from './preload-control.ts';
 import type { Reaper } from './reaper.ts';
 import { withinMs } from './within.ts';
@@ -27,7 +27,7 @@ export interface NodeProcessOptions {
   /** Called when the process has ended, before anything that waits for it goes on. */
   readonly onExit: (exit: Exit) => void;
   /** Called when the node says that it was elected, at once. */
-  readonly onElected: () => void;
+  readonly onRecord: (record: LogRecord) => void;
 }
 
 /** What to run: everything after `node` on its command line, and variables for the process. */
@@ -119,8 +119,10 @@ export class NodeProcess {
     });
     let serves = false;
     this.#log.take(stdout, (line) => {
-      if (tellsElection(line, this.node)) this.#options.onElected();
-      const ports = serves ? undefined : parseListening(line);
+      const record = parseRecord(line);
+      if (record === undefined) return;
+      this.#options.onRecord(record);
+      const ports = serves ? undefined : parseListening(record);
       if (ports === undefined) return;
       serves = true;
       listening(ports);

@@ -1,7 +1,9 @@
 /** What is worth knowing to have happened, for bugs live where it does. */
 const names = [
   'leaders elected',
-  'leaders cut off at their election',
+  'moments that a fault waited for',
+  'leaderships handed over',
+  'snapshots asked for',
   'leaders that stepped down without a quorum',
   'elections lost or split',
   'log suffixes replaced',

@@ -35,14 +35,30 @@ const damage = z.object({
   how: z.enum(['flip', 'truncate', 'misdirect', 'restore']),
 });
 const starvation = z.object({ of: z.enum(['cpu', 'memory', 'descriptors']) });
-const moment = z.enum([
-  'elected',
-  'first-append',
-  'snapshot-taken',
-  'snapshot-sent',
-  'snapshot-received',
-  'configuration-entered',
-]);
+const transfer = z.object({
+  first: z.enum(['nothing', 'lag', 'cut-off', 'pause']),
+  cutAfterMs: z.number().optional(),
+});
+const snapshots = z.object({ times: count, behind: z.string().optional() });
+const members = z.object({
+  voters: z.array(nodes),
+  atOnce: z.boolean(),
+  replaced: nodes,
+  cutWith: z.string().optional(),
+});
+const reaction = z.object({
+  moment: z.enum([
+    'elected',
+    'first-append',
+    'snapshot-taken',
+    'snapshot-sent',
+    'snapshot-received',
+    'configuration-entered',
+  ]),
+  afterMs: z.array(z.number()),
+  hits: z.enum(['node', 'peer', 'both', 'others']),
+  silent: z.literal(true).optional(),
+});
 
 const setting: z.ZodType<Setting> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('clock'), clock }),
@@ -50,8 +66,10 @@ const setting: z.ZodType<Setting> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('disk'), disk }),
   z.object({ type: z.literal('damage'), damage }),
   z.object({ type: z.literal('starvation'), starvation }),
-  z.object({ type: z.literal('voters'), voters: nodes }),
-  z.object({ type: z.literal('moment'), moment }),
+  z.object({ type: z.literal('transfer'), transfer }),
+  z.object({ type: z.literal('snapshots'), snapshots }),
+  z.object({ type: z.literal('members'), members }),
+  z.object({ type: z.literal('reaction'), reaction }),
 ]);
 
 const fault = z.object({

@@ -1,19 +1,22 @@
 import type {
   ClockFault,
-  CutOff,
   Damage,
   DiskFault,
   Disturbance,
   Effect,
+  Happening,
   Link,
+  Moment,
   NodeId,
   World,
 } from '../../nemesis/world.ts';
-import type { Exchange } from '../../system/client/index.ts';
+import { type Exchange, Client as StoreClient } from '../../system/client/index.ts';
 import type { NodeConfig, RunningNode } from '../../system/node/index.ts';
 import type { Ports } from '../../system/ports.ts';
 import type { ProcessRecord } from '../cluster/exits.ts';
 import type { Random } from '../generator/random.ts';
+import { Administration } from '../target/administration.ts';
+import { Moments } from '../target/moments.ts';
 import { Coverage } from './coverage.ts';
 import { eventKind, harnessProcess, type Scheduler, SimProcess } from './scheduler.ts';
 import { HardwareClock, SimClock } from './sim-clock.ts';
@@ -53,7 +56,8 @@ export interface SimClusterOptions {
 /** A machine: its disk and its clock outlive the processes that run on it. */
 export interface SimMachine {
   readonly node: NodeId;
-  readonly number: number;
+  /** Its id in the store: another, and never used before, when it comes back as a new member. */
+  number: number;
   readonly disk: SimDisk;
   readonly clock: HardwareClock;
   /** Lines of its audit file, which a disk that loses power does not lose. */
@@ -81,9 +85,10 @@ export class SimCluster implements World {
   readonly #random: Random;
   readonly #diskFaults: SimDiskFaults;
   #ended = false;
-  /** The highest term that anybody was seen to lead. */
-  #leaderTerm = 0;
-  #onElection: ((leader: NodeId) => void) | undefined;
+  /** Whose id of the store each is or was. */
+  readonly #owners = new Map<number, NodeId>();
+  readonly #moments: Moments;
+  readonly #administration: Administration;
 
   constructor(options: SimClusterOptions) {
     this.#options = options;
@@ -120,6 +125,17 @@ export class SimCluster implements World {
       },
       () => this.network.latencyUs(),
     );
+    for (const { number, node } of this.machines) this.#owners.set(number, node);
+    this.#moments = new Moments(
+      (ms, expired) => options.scheduler.schedule(ms * 1000, eventKind.harness, harnessProcess, expired),
+      (id) => this.#owners.get(id),
+    );
+    this.#administration = new Administration({
+      client: (node) => new StoreClient(node, this.exchange),
+      primaries: () => this.primaries(),
+      idOf: (node) => String(this.machine(node).number),
+      sleep: (ms) => this.sleep(ms),
+    });
   }
 
   get exchange(): Exchange {
@@ -155,9 +171,11 @@ export class SimCluster implements World {
   }
 
   async cut(links: readonly Link[]): Promise<Effect> {
-    this.network.cut(namesOf(links));
+    const cut = namesOf(links);
+    this.network.cut(cut);
     if (links.length === 0) return { effect: 'proven', mechanism: 'simulated', proof: { cut: 0 } };
     await this.sleep(proofUs / 1000);
+    if (!this.network.hasCut(cut)) return this.#moot({ reason: 'others were cut a moment later' });
     let dropped = 0;
     let passed = 0;
     for (const { from, to } of links) {
@@ -187,36 +205,52 @@ export class SimCluster implements World {
     return { effect: reset > 0 ? 'proven' : 'moot', mechanism: 'simulated', proof: { reset } };
   }
 
-  cutOffNextLeader(withinMs: number): Promise<CutOff | undefined> {
-    return new Promise((resolve) => {
-      const expired = this.#options.scheduler.schedule(withinMs * 1000, eventKind.harness, harnessProcess, () => {
-        this.#onElection = undefined;
-        resolve(undefined);
-      });
-      this.#onElection = (leader) => {
-        this.#onElection = undefined;
-        this.coverage.add('leaders cut off at their election');
-        expired.cancel();
-        const others = this.nodes.filter((node) => node !== leader);
-        const around = others.flatMap((other) => [
-          { from: leader, to: other },
-          { from: other, to: leader },
-        ]);
-        resolve({ leader, effect: this.cut(around) });
-      };
-    });
+  async next(moment: Moment, withinMs: number): Promise<Happening | undefined> {
+    const happening = await this.#moments.next(moment, withinMs);
+    if (happening !== undefined) this.coverage.add('moments that a fault waited for');
+    return happening;
   }
 
-  /** Called after each event of a node that leads. */
-  leads(node: NodeId, term: number): void {
-    if (term <= this.#leaderTerm) return;
-    this.#leaderTerm = term;
-    this.#onElection?.(node);
+  async transferLeadership(to: NodeId): Promise<Effect> {
+    const transferred = await this.#administration.transferLeadership(to);
+    if (transferred.proof.leads === true) this.coverage.add('leaderships handed over');
+    return transferred;
+  }
+
+  setVoters(voters: readonly NodeId[]): Promise<Effect> {
+    return this.#administration.setVoters(voters);
+  }
+
+  async takeSnapshot(node: NodeId): Promise<Effect> {
+    const taken = await this.#administration.takeSnapshot(node);
+    if (taken.effect === 'proven') this.coverage.add('snapshots asked for');
+    return taken;
+  }
+
+  async removeMember(node: NodeId): Promise<Effect> {
+    const removed = await this.#administration.removeMember(node);
+    await this.kill(node);
+    return removed;
+  }
+
+  async addMember(node: NodeId): Promise<Effect> {
+    if (!this.#administration.isGone(node)) return this.#moot({ reason: 'it is a member' });
+    const removed = await this.removeMember(node);
+    if (removed.effect !== 'proven') return removed;
+    const id = Math.max(...this.#owners.keys()) + 1;
+    this.#owners.set(id, node);
+    return this.#administration.addMember({ id: String(id), url: urlOf(node) }, node, () => {
+      const machine = this.machine(node);
+      machine.number = id;
+      machine.disk.reformat();
+      return this.start(node);
+    });
   }
 
   async start(node: NodeId): Promise<Effect> {
     const machine = this.machine(node);
     if (machine.process?.alive) return this.#moot({ running: true });
+    if (this.#administration.isGone(node)) return this.#moot({ reason: 'it is no member any more' });
     const process = new SimProcess(node, machine.number);
     machine.process = process;
     machine.incarnations++;
@@ -320,7 +354,10 @@ export class SimCluster implements World {
       fileSystem: machine.disk.portOf(process, scheduler),
       network: this.network.portOf(process),
     };
-    const cluster = this.nodes.map((id) => `http://${id}:${peerPort}`);
+    const isFirst = machine.number <= this.nodes.length;
+    // Its own URL stands at the place of its id; what is between names nobody, and is refused there.
+    const places = Math.max(this.nodes.length, machine.number);
+    const cluster = Array.from({ length: places }, (_, at) => urlOf(this.nodes[at] ?? machine.node));
     const running = await system.startNode(
       ports,
       {
@@ -328,7 +365,7 @@ export class SimCluster implements World {
         id: machine.number,
         clusterId: 'simulated',
         cluster,
-        join: false,
+        join: !isFirst,
         listenPeer: { host: machine.node, port: peerPort },
       },
       {
@@ -337,7 +374,10 @@ export class SimCluster implements World {
           this.coverage.audited(lines);
         },
         log: (level, event, facts) => this.#log(machine, level, event, facts),
-        stopped: (reason) => this.#crashed(machine, process, reason.type === 'fatal' ? reason.error : 'removed'),
+        stopped: (reason) => {
+          if (reason.type === 'fatal') this.#crashed(machine, process, reason.error);
+          else this.#left(machine, process);
+        },
       },
     );
     if (!process.alive) return;
@@ -347,6 +387,7 @@ export class SimCluster implements World {
 
   #log(machine: SimMachine, level: string, event: string, facts: Readonly<Record<string, unknown>>): void {
     this.coverage.logged(event, facts);
+    this.#moments.logged(machine.number, event, facts);
     const line = JSON.stringify({ level, time: machine.clock.wallMs(), event, ...facts });
     machine.logTail.push(line);
     if (machine.logTail.length > logLinesKept) machine.logTail.shift();
@@ -364,6 +405,13 @@ export class SimCluster implements World {
   #killed(machine: SimMachine, process: SimProcess): void {
     this.#end(machine, process);
     machine.life.push({ ...this.#exit(machine), ordered: true, code: null, signal: 'SIGKILL' });
+  }
+
+  /** It was removed from the cluster, and ended in order. */
+  #left(machine: SimMachine, process: SimProcess): void {
+    if (!process.alive) return;
+    this.#end(machine, process);
+    machine.life.push({ ...this.#exit(machine), ordered: true, code: 0, signal: null });
   }
 
   /** The node ended by itself: an exception, a broken invariant, a fatal disk error. */
@@ -386,6 +434,11 @@ export class SimCluster implements World {
   #moot(proof: Effect['proof']): Effect {
     return { effect: 'moot', mechanism: 'simulated', proof };
   }
+}
+
+/** Where its peers reach it. */
+function urlOf(node: NodeId): string {
+  return `http://${node}:${peerPort}`;
 }
 
 /** As the simulated network names directed links. */

@@ -106,6 +106,11 @@ export class SimNetwork {
     return this.#disturbed.has(`${from}>${to}`) ? this.#disturbance : undisturbed;
   }
 
+  /** Are these the links that are cut now? */
+  hasCut(links: ReadonlySet<string>): boolean {
+    return this.#cut === links;
+  }
+
   isCut(from: string, to: string): boolean {
     return this.#cut.has(`${from}>${to}`);
   }

@@ -86,7 +86,6 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     if (machine.running === undefined) return;
     try {
       const now = machine.running.inspect();
-      if (now.raft.softState.role === 'leader') cluster.leads(owner.node, now.raft.hardState.term);
       cluster.coverage.look(machine, now);
       checks.look(machine, now);
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { Effect, NodeId } from '../../nemesis/world.ts';
-import type { Client as StoreClient, MemberChange, Result } from '../../system/client/index.ts';
+import type { Member, MemberChange, Result, Client as StoreClient } from '../../system/client/index.ts';
 
 export interface AdministrationOptions {
   readonly client: (node: NodeId) => StoreClient;
@@ -7,17 +7,33 @@ export interface AdministrationOptions {
   readonly primaries: () => Promise<readonly NodeId[]>;
   /** A node's id in the store. */
   readonly idOf: (node: NodeId) => string;
+  readonly sleep: (ms: number) => Promise<void>;
 }
 
 const mechanism = 'admin-api';
 const requestTimeoutMs = 2000;
+/** What must be done in the end, as bringing back a member, is tried this often. */
+const triesMax = 20;
+const retryMs = 500;
+const lookMs = 100;
+/** Entries: a new member that is that close behind has caught up. */
+const lagMax = 50;
+/** Looks at a new member until it has caught up. */
+const looksMax = 100;
 
 /** What a nemesis asks of the store itself, over its own API, whichever world the store is in. */
 export class Administration {
   readonly #options: AdministrationOptions;
+  /** Whose member is gone, or may be. */
+  readonly #gone = new Set<NodeId>();
 
   constructor(options: AdministrationOptions) {
     this.#options = options;
+  }
+
+  /** Its member was removed, or may have been: as that member it must not be started. */
+  isGone(node: NodeId): boolean {
+    return this.#gone.has(node);
   }
 
   /**
@@ -57,6 +73,70 @@ export class Administration {
   async takeSnapshot(node: NodeId): Promise<Effect> {
     const answer = await this.#options.client(node).takeSnapshot({ timeoutMs: requestTimeoutMs });
     return answer.ok ? proven({ index: answer.value.index }) : refused(answer);
+  }
+
+  /** Proven when the leader names it no more. Until then it is tried again, since what is begun may yet come true. */
+  async removeMember(node: NodeId): Promise<Effect> {
+    const id = this.#options.idOf(node);
+    this.#gone.add(node);
+    return this.#until(`member ${id} is not removed`, async (leader, members) => {
+      if (!members.some((member) => member.id === id)) return proven({ removed: id });
+      // A leader that removes itself has no one to be asked by.
+      await leader.removeMember(id, { timeoutMs: requestTimeoutMs });
+      return undefined;
+    });
+  }
+
+  /**
+   * Adds a node anew, as another member, which learns first and votes when it has caught up.
+   * @param begin empties the node's disk and starts it as that member
+   */
+  async addMember(member: { id: string; url: string }, node: NodeId, begin: () => Promise<Effect>): Promise<Effect> {
+    const { id, url } = member;
+    const added = await this.#until(`member ${id} is not added`, async (leader, members) => {
+      if (members.some((other) => other.id === id)) return proven({ added: id });
+      await leader.addMember({ id, url, learner: true }, { timeoutMs: requestTimeoutMs });
+      return undefined;
+    });
+    if (added.effect !== 'proven') return added;
+    this.#gone.delete(node);
+    const begun = await begin();
+    if (begun.effect !== 'proven') return begun;
+    await this.#caughtUp(node);
+    return this.#until(`member ${id} does not vote`, async (leader, members) => {
+      if (members.some((other) => other.id === id && !other.learner)) return proven({ added: id });
+      await leader.promoteMember(id, { timeoutMs: requestTimeoutMs });
+      return undefined;
+    });
+  }
+
+  /** Waits, bounded, until it has applied what the leader had committed. */
+  async #caughtUp(node: NodeId): Promise<void> {
+    const { client, sleep } = this.#options;
+    const options = { timeoutMs: requestTimeoutMs };
+    for (let look = 0; look < looksMax; look++) {
+      const leader = await this.#leader();
+      const ahead = leader === undefined ? undefined : await client(leader).status(options);
+      const behind = await client(node).status(options);
+      if (ahead?.ok && behind.ok && behind.value.applied >= ahead.value.commit - lagMax) return;
+      await sleep(lookMs);
+    }
+  }
+
+  /** Tries, a bounded number of times, at whoever leads. */
+  async #until(
+    failing: string,
+    act: (leader: StoreClient, members: readonly Member[]) => Promise<Effect | undefined>,
+  ): Promise<Effect> {
+    for (let attempt = 0; attempt < triesMax; attempt++) {
+      const leader = await this.#leader();
+      const client = leader === undefined ? undefined : this.#options.client(leader);
+      const members = await client?.members({ timeoutMs: requestTimeoutMs });
+      const done = client !== undefined && members?.ok ? await act(client, members.value) : undefined;
+      if (done !== undefined) return done;
+      await this.#options.sleep(retryMs);
+    }
+    return moot(failing);
   }
 
   async #leader(): Promise<NodeId | undefined> {
