@@ -43,7 +43,7 @@ export interface SimulationPlan {
 }
 
 /** What the simulated world has no power for yet. */
-const notSimulated = ['corruption', 'reformat'];
+const notSimulated = ['reformat'];
 const simulatedKinds = faultKinds.filter((kind) => !notSimulated.includes(kind));
 
 /** More kinds than this in one run would leave each of them too few turns. */

@@ -50,7 +50,10 @@ export const kvstore: Target = {
   },
 };
 
-/** What each node says of itself, over whichever clients reach it. */
+/**
+ * What each node says of itself, over whichever clients reach it. One that knows of no leader is left out, as if it
+ * had not answered: its state may be that of the others, from its own disk, and it would serve nobody.
+ */
 export async function statuses(
   nodes: readonly string[],
   client: (node: string) => StoreClient,
@@ -59,7 +62,7 @@ export async function statuses(
     nodes.map(async (node) => ({ node, answer: await client(node).status({ timeoutMs: statusTimeoutMs }) })),
   );
   return answers.flatMap(({ node, answer }) => {
-    if (!answer.ok) return [];
+    if (!answer.ok || answer.value.leader === null) return [];
     const { role, term, applied, hash } = answer.value;
     return [{ node, leader: role === 'leader', term, applied, hash }];
   });

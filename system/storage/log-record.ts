@@ -8,7 +8,7 @@ const HAS_HARD_STATE = 1;
 const HAS_SNAPSHOT = 2;
 const HARD_STATE_BYTES = 18;
 
-export const LOG_FORMAT = 1;
+export const LOG_FORMAT = 2;
 
 /** What a segment says of itself: enough to go on from it when the segments before it are gone. */
 export interface SegmentRecord {
@@ -22,6 +22,8 @@ export interface SegmentRecord {
   readonly lastIndex: number;
   /** Frames in the segment before. */
   readonly framesBefore: number;
+  /** Size of the segment's file, which never changes: a shorter one has lost its end. */
+  readonly bytes: number;
 }
 
 /** A batch with what is rare in it already encoded. */
@@ -100,15 +102,16 @@ export function decodeJson(bytes: Uint8Array): unknown {
 
 export function readSegmentRecord(value: unknown): SegmentRecord | undefined {
   if (!isObject(value)) return undefined;
-  const { format, clusterId, nodeId, hardState, snapshot, lastIndex, framesBefore } = value;
+  const { format, clusterId, nodeId, hardState, snapshot, lastIndex, framesBefore, bytes } = value;
   if (!isCount(format) || typeof clusterId !== 'string' || !isCount(nodeId)) return undefined;
   if (!isObject(hardState) || !isCount(lastIndex) || !isCount(framesBefore)) return undefined;
+  if (!isCount(bytes)) return undefined;
   const { term, vote, commit } = hardState;
   if (!isCount(term) || !isCount(vote) || !isCount(commit)) return undefined;
   const metadata = snapshot === undefined ? undefined : readSnapshotMetadata(snapshot);
   if (snapshot !== undefined && metadata === undefined) return undefined;
   const state = { term, vote, commit };
-  return { format, clusterId, nodeId, hardState: state, snapshot: metadata, lastIndex, framesBefore };
+  return { format, clusterId, nodeId, hardState: state, snapshot: metadata, lastIndex, framesBefore, bytes };
 }
 
 export function readSnapshotMetadata(value: unknown): SnapshotMetadata | undefined {

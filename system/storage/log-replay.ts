@@ -25,6 +25,8 @@ export interface LogEnd {
   readonly sequence: number;
   /** Where the next frame starts. */
   readonly position: number;
+  /** Where the first frame starts of which no later one says that it was durable. */
+  readonly unsure: number;
   readonly frames: number;
   /** In the segment before. */
   readonly framesBefore: number;
@@ -68,7 +70,10 @@ export class LogReplay {
    * @throws CorruptStorageError
    */
   segment(file: string, bytes: Uint8Array, sequence: number, sealed: boolean): TornTail | undefined {
+    if (bytes.length === 0) throw cutOff(file, 0);
     const before = this.end;
+    const starts: number[] = [];
+    let durable = 0;
     let checksum = before?.checksum ?? 0;
     let frames = 0;
     let at = 0;
@@ -88,18 +93,28 @@ export class LogReplay {
       if ((frames === 0) !== (header.kind === FrameKind.Segment)) {
         throw new CorruptStorageError(file, at, 'a segment that does not start with its header');
       }
-      this.record(file, at, header.kind, payload, before);
+      this.record(file, at, header.kind, payload, before, bytes.length);
+      starts.push(at);
+      durable = header.durable;
       checksum = header.checksum;
       frames++;
       at = alignFrame(at + FRAME_HEADER_BYTES + header.payloadBytes);
     }
     // A segment that was given its name but no frame yet belongs to the log already, which goes on in it.
     if (frames === 0) this.lastIndexBefore.push(this.lastIndex);
-    this.end = { sequence, position: at, frames, framesBefore: before?.frames ?? 0, checksum };
+    const unsure = starts[durable] ?? at;
+    this.end = { sequence, position: at, unsure, frames, framesBefore: before?.frames ?? 0, checksum };
     return tornTail(file, bytes, sequence, frames, Math.min(at, bytes.length), sealed);
   }
 
-  private record(file: string, at: number, kind: number, payload: Uint8Array, before: LogEnd | undefined): void {
+  private record(
+    file: string,
+    at: number,
+    kind: number,
+    payload: Uint8Array,
+    before: LogEnd | undefined,
+    fileBytes: number,
+  ): void {
     switch (kind) {
       case FrameKind.Segment: {
         const value = decodeJson(payload);
@@ -108,6 +123,7 @@ export class LogReplay {
         }
         const record = readSegmentRecord(value);
         if (record === undefined) throw new CorruptStorageError(file, at, 'a segment header that makes no sense');
+        if (fileBytes < record.bytes) throw cutOff(file, fileBytes);
         this.startSegment(file, at, record, before);
         return;
       }
@@ -173,6 +189,14 @@ export class LogReplay {
       this.entries.push(entry);
     }
   }
+}
+
+function cutOff(file: string, bytes: number): CorruptStorageError {
+  return new CorruptStorageError(
+    file,
+    bytes,
+    'the end of this segment is missing. It may have held what was acknowledged, so the node must not go on without it: remove the data directory, and let the node join again as a new member',
+  );
 }
 
 /** Judges what follows the last whole frame: nothing, a torn tail, or damage (see log-frame.ts). */

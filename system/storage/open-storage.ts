@@ -1,6 +1,6 @@
 import type { FileSystem } from '../ports.ts';
 import type { Entry, HardState } from '../raft/index.ts';
-import { LogReplay, type TornTail } from './log-replay.ts';
+import { type LogEnd, LogReplay, type TornTail } from './log-replay.ts';
 import { LOG_DIRECTORY, SegmentFiles, segmentPath, segmentSequence } from './segment-files.ts';
 import { SegmentedLog } from './segmented-log.ts';
 import {
@@ -74,7 +74,9 @@ export async function openStorage(fileSystem: FileSystem, options: StorageOption
     const bytes = await readWhole(fileSystem, path);
     const torn = replay.segment(path, bytes, sequence, sequence !== sequences.at(-1));
     if (torn !== undefined) repairs.push(await cut(fileSystem, path, bytes, torn));
+    if (sequence === sequences.at(-1)) await writeAgain(fileSystem, path, bytes, replay.end!);
   }
+  await fileSystem.syncDirectory(LOG_DIRECTORY);
 
   const snapshots = new SnapshotFiles(fileSystem, clusterId, await snapshotIds(fileSystem, replay));
   const snapshot = await newestUsable(fileSystem, snapshots, replay, repairs);
@@ -147,6 +149,27 @@ async function cut(fileSystem: FileSystem, path: string, bytes: Uint8Array, { fr
   await file.close();
   const message = `a torn tail of ${tail.length} bytes, of a write that was never acknowledged, was cut off`;
   return { file: path, offset: from, message, keptAside };
+}
+
+/**
+ * Makes durable what was just read. The process that wrote it may have ended before its sync, and the node is about to
+ * speak of it to others. It takes writing it again: what a failed sync covered is clean for the kernel, and a further
+ * sync would do nothing (fsyncgate).
+ */
+async function writeAgain(
+  fileSystem: FileSystem,
+  path: string,
+  bytes: Uint8Array,
+  { unsure, position }: LogEnd,
+): Promise<void> {
+  if (unsure >= position) return;
+  const file = await fileSystem.open(path, 'write');
+  try {
+    await file.write(unsure, [bytes.subarray(unsure, position)]);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
 }
 
 async function freePath(fileSystem: FileSystem, path: string, suffix: string): Promise<string> {

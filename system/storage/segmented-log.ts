@@ -203,7 +203,7 @@ export class SegmentedLog implements WriteAheadLog {
     while (this.waiting.length > 0 && this.writes.length < this.options.inFlightMax) {
       if (this.failure !== undefined || this.stuck || this.beginning !== undefined) return;
       const frame = this.waiting[0]!;
-      const header = this.frames === 0 ? this.segmentHeader() : undefined;
+      const header = this.frames === 0 ? this.segmentHeader(this.segmentBytes) : undefined;
       const start = header === undefined ? 0 : alignFrame(FRAME_HEADER_BYTES + header.length);
       const bytes = start + FRAME_HEADER_BYTES + frame.payloadBytes;
       if (this.position + bytes > this.segmentBytes) {
@@ -241,7 +241,8 @@ export class SegmentedLog implements WriteAheadLog {
     this.frames++;
   }
 
-  private segmentHeader(): Uint8Array {
+  /** @param bytes of the segment's file */
+  private segmentHeader(bytes: number): Uint8Array {
     const record: SegmentRecord = {
       format: LOG_FORMAT,
       clusterId: this.options.clusterId,
@@ -250,6 +251,7 @@ export class SegmentedLog implements WriteAheadLog {
       snapshot: this.snapshot,
       lastIndex: this.lastIndex,
       framesBefore: this.framesBefore,
+      bytes,
     };
     return encodeJson(record);
   }
@@ -298,7 +300,8 @@ export class SegmentedLog implements WriteAheadLog {
   private async beginSegment(payloadBytes: number): Promise<void> {
     try {
       const sequence = this.sequence + 1;
-      const headerBytes = alignFrame(2 * FRAME_HEADER_BYTES + this.segmentHeader().length);
+      // No header is longer than one that says the largest number.
+      const headerBytes = alignFrame(2 * FRAME_HEADER_BYTES + this.segmentHeader(Number.MAX_SAFE_INTEGER).length);
       const bytes = await this.segments.begin(sequence, headerBytes + FRAME_HEADER_BYTES + payloadBytes);
       const old = this.files;
       this.starts.push({ sequence, lastIndexBefore: this.lastIndex });

@@ -331,6 +331,44 @@ t.test('a lost sector or segment that had been acknowledged is refused', async (
   await t.rejects(reopened(disk), { file: segments[1], message: /missing/ });
 });
 
+t.test('a log whose end was cut off is refused, also between two frames', async (t) => {
+  const filled = async () => {
+    const disk = new TestingDisk(seeded(3));
+    const opened = await openStorage(disk, OPTIONS);
+    await fill(opened, 1, 10);
+    await opened.log.close();
+    const path = disk.paths().find((name) => name.endsWith('.wal'))!;
+    return { disk, path, end: disk.bytes(path).findLastIndex((byte) => byte !== 0) };
+  };
+  const { end } = await filled();
+  for (let length = 0; length < end + 64; length += 16) {
+    const { disk, path } = await filled();
+    await (await disk.open(path, 'write')).truncate(length);
+    await t.rejects(reopened(disk), { name: 'CorruptStorageError', file: path }, `${length} of ${end}`);
+  }
+});
+
+t.test('what a restart has read, a later power cut does not take back', async (t) => {
+  let unsynced = 0;
+  for (let seed = 1; seed <= 20; seed++) {
+    const disk = new TestingDisk(seeded(seed));
+    const opened = await openStorage(disk, OPTIONS);
+    await fill(opened, 1, 5);
+    disk.fault = (operation, path) =>
+      operation === 'sync' && path.endsWith('.wal') ? new PortError('EIO', 'sync') : undefined;
+    const batch = { entries: [entry(6, 1, 2000)], hardState: { term: 7, vote: 2, commit: 5 }, snapshot: undefined };
+    await t.rejects(appended(opened, batch), { code: 'EIO' });
+    disk.fault = () => undefined;
+    const restarted = await openStorage(disk, OPTIONS);
+    if (restarted.entries.length === 6) unsynced++;
+    // It may tell a leader of entry 6, and whom it voted for, without writing anything more.
+    const found = await reopened(disk.reboot());
+    t.strictSame(found.entries.map(showEntry), restarted.entries.map(showEntry));
+    t.strictSame(found.hardState, restarted.hardState);
+  }
+  t.ok(unsynced > 10, `${unsynced} of 20`);
+});
+
 t.test("another node's or cluster's log is refused", async (t) => {
   const disk = new TestingDisk(seeded(3));
   await fill(await openStorage(disk, OPTIONS), 1, 3);

@@ -141,18 +141,29 @@ export class TestingDisk implements FileSystem {
       }
     };
     const sync = () => {
-      inode.durable = inode.current.slice();
+      const durable = new Uint8Array(inode.current.length);
+      durable.set(inode.durable.subarray(0, durable.length));
+      for (const sector of inode.dirty) {
+        const end = Math.min(inode.current.length, (sector + 1) * SECTOR);
+        durable.set(inode.current.subarray(sector * SECTOR, end), sector * SECTOR);
+      }
+      inode.durable = durable;
       inode.dirty.clear();
+    };
+    /** What a failed sync covered is clean for the kernel, and will not be written again (fsyncgate). */
+    const failedSync = (error: unknown) => {
+      inode.dirty.clear();
+      throw error;
     };
     return {
       path,
       size: () => this.step('size', path, () => inode.current.length),
       read: (position, length) => this.step('read', path, () => inode.current.slice(position, position + length)),
       write: (position, chunks) => this.step('write', path, () => write(position, chunks)),
-      datasync: () => this.step('sync', path, sync),
+      datasync: () => this.step('sync', path, sync).catch(failedSync),
       writeDurably: (position, chunks, done) => {
         this.step('write', path, () => write(position, chunks))
-          .then(() => this.step('sync', path, sync))
+          .then(() => this.step('sync', path, sync).catch(failedSync))
           .then(
             () => done(undefined),
             (error: unknown) => {
