@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs';
 import { targets } from '../target/index.ts';
 import type { Target, TargetOption } from '../target/target.ts';
+import { loadTarget, TargetModuleError } from '../target/user-module.ts';
 import { pairs } from './flags.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -25,13 +26,20 @@ export function targetFlags<T>(yargs: Argv<T>) {
 }
 
 /**
- * The store that `--target` names.
+ * The store that `--target` names, or that a user's module describes.
  * @throws UsageError when there is none
  */
 export async function chooseTarget(name: string): Promise<Target> {
   const known = targets.get(name);
   if (known !== undefined) return known;
-  throw new UsageError(`--target ${name}: there is no such target; known: ${[...targets.keys()].join(', ')}`);
+  if (/[/\\]|\.m?[jt]s$/.test(name)) {
+    return loadTarget(name).catch((error: unknown) => {
+      throw error instanceof TargetModuleError ? new UsageError(`--target ${error.message}`) : error;
+    });
+  }
+  throw new UsageError(
+    `--target ${name}: there is no such target; known: ${[...targets.keys()].join(', ')}, or a module of yours: ./my-target.ts`,
+  );
 }
 
 /**

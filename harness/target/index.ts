@@ -1,10 +1,11 @@
 import { etcd } from './etcd/etcd.ts';
 import { kvstore } from './kvstore.ts';
 import { memory } from './memory.ts';
+import { postgres } from './postgres/postgres.ts';
 import { redis } from './redis/redis.ts';
 import type { Target } from './target.ts';
 
 /** Every target, by the name that `--target` takes. */
 export const targets: ReadonlyMap<string, Target> = new Map(
-  [kvstore, etcd, redis, memory].map((target) => [target.name, target]),
+  [kvstore, etcd, redis, postgres, memory].map((target) => [target.name, target]),
 );

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClockFault, Disturbance, Effect, Link, NodeId, World } from '../../nemesis/world.ts';
+import type { ClockFault, Disturbance, Effect, Link, NodeId } from '../../nemesis/world.ts';
 import { LineWriter } from '../../results/store/append.ts';
 import { files } from '../../results/store/layout.ts';
 import { freePort } from '../cluster/client-ports.ts';
@@ -11,6 +11,7 @@ import { NodeLog } from '../cluster/node-log.ts';
 import { type Reaper, startReaper } from '../cluster/reaper.ts';
 import { ServerProcess, type ServerSpec } from './server-process.ts';
 import type { SetUp } from './target.ts';
+import type { ServerWorld } from './user-target.ts';
 
 /** What can be done to any program. */
 export const processFaults: readonly string[] = ['partition', 'pause', 'kill', 'loss'];
@@ -40,7 +41,7 @@ interface Place {
  * A world of other people's servers: ordinary processes, some a node, ended, stopped and started as a whole. Each
  * node's log and the record of its starts and ends go to `nodes/<n>/` of the run folder.
  */
-export class ProcessWorld implements World {
+export class ProcessWorld implements ServerWorld {
   readonly nodes: readonly NodeId[];
   readonly mechanisms: { readonly [kind: string]: string };
   readonly random: (bound: number) => number;
