@@ -1,4 +1,4 @@
-import type { ScheduledEvent } from './scheduler.ts';
+import type { EventKind, SimProcess } from './scheduler.ts';
 
 /**
  * What happened in a simulated run, as a hash that two runs of the same code, seed and options share, and as
@@ -14,7 +14,7 @@ export class EventLog {
     this.#write = write;
   }
 
-  event({ timeUs, kind, owner, detail }: ScheduledEvent): void {
+  event(timeUs: number, kind: EventKind, owner: SimProcess, detail: number): void {
     this.#mix(timeUs >>> 0);
     this.#mix((kind << 16) ^ owner.number ^ Math.trunc(timeUs / 2 ** 32));
     this.#mix(detail);

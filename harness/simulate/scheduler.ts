@@ -62,9 +62,9 @@ const realSetImmediate = setImmediate;
 
 /**
  * Virtual time. Events happen one after another in the order of (time, when they were scheduled); nothing waits
- * for real time. After an event that made or settled a promise, microtasks are drained until none is left; a
- * fixed number of awaits would not do, a turn of the real event loop does. Events that touch no promise, which
- * is nearly all of them, cost no drain.
+ * for real time. After a part of an event that made or settled a promise, microtasks are drained until none is
+ * left; a fixed number of awaits would not do, a turn of the real event loop does. Events that touch no promise,
+ * which is nearly all of them, cost no drain.
  */
 export class Scheduler {
   nowUs = 0;
@@ -81,6 +81,10 @@ export class Scheduler {
   #error: { readonly thrown: unknown } | undefined;
   /** Takes what an event of a node threw; without it the run ends with that. */
   onError: ((owner: SimProcess, error: unknown) => void) | undefined;
+  /** Whose event happens now; undefined between events. */
+  #current: SimProcess | undefined;
+  #lastPart: (() => void) | undefined;
+  #isLastPart = false;
 
   constructor(log: EventLog) {
     this.#log = log;
@@ -94,6 +98,16 @@ export class Scheduler {
     const event = new ScheduledEvent(this.nowUs + delayUs, this.#sequence++, kind, owner, detail, run);
     this.#push(event);
     return event;
+  }
+
+  /**
+   * Makes this the last part of the process's present event, after everything else that the event sets off.
+   * @returns false when it cannot be: it is another's event, or has come to its last part
+   */
+  finishWith(owner: SimProcess, run: () => void): boolean {
+    if (owner !== this.#current || this.#isLastPart || this.#lastPart !== undefined) return false;
+    this.#lastPart = run;
+    return true;
   }
 
   /** Lets what came while the process was paused happen now, in the order in which it came. */
@@ -119,28 +133,53 @@ export class Scheduler {
     };
     const endInit = promiseHooks.onInit(touch);
     const endSettled = promiseHooks.onSettled(touch);
-    let current = harnessProcess;
     // What a process would die of: a rejection that nobody took, met while its event's microtasks were drained.
-    const rejected = (error: unknown) => this.#failed(current, error);
+    const rejected = (error: unknown) => this.#failed(this.#current ?? harnessProcess, error);
     process.on('unhandledRejection', rejected);
     try {
-      await drain();
-      for (;;) {
-        this.#touchedPromise = false;
-        const event = this.#next(untilUs);
-        if (event === undefined) return;
-        current = event.owner;
-        this.#happen(event);
-        if (this.#touchedPromise) await drain();
-        if (this.#error !== undefined) throw this.#error.thrown;
-        this.afterEvent?.(current);
-        if (this.#stopped) return;
-      }
+      await new Promise<void>((resolve, reject) => {
+        // A turn of the real event loop begins only when no microtask is left.
+        const turn = () => {
+          try {
+            if (this.#runToPromise(untilUs)) realSetImmediate(turn);
+            else resolve();
+          } catch (error) {
+            reject(error);
+          }
+        };
+        realSetImmediate(turn);
+      });
     } finally {
       process.off('unhandledRejection', rejected);
       endInit();
       endSettled();
     }
+  }
+
+  /** Goes on until a promise was touched (true), or the run is over (false). */
+  #runToPromise(untilUs: number): boolean {
+    this.#touchedPromise = false;
+    while (!this.#touchedPromise) {
+      if (this.#error !== undefined) throw this.#error.thrown;
+      const current = this.#current;
+      if (current !== undefined && this.#lastPart !== undefined) {
+        const run = this.#lastPart;
+        this.#lastPart = undefined;
+        this.#isLastPart = true;
+        if (current.alive) this.#guard(current, run);
+        continue;
+      }
+      if (current !== undefined) {
+        this.#current = undefined;
+        this.#isLastPart = false;
+        this.afterEvent?.(current);
+      }
+      if (this.#stopped) return false;
+      const event = this.#next(untilUs);
+      if (event === undefined) return false;
+      this.#happen(event);
+    }
+    return true;
   }
 
   /** The next event that still matters; undefined when there is none before `untilUs`. */
@@ -155,14 +194,19 @@ export class Scheduler {
     }
   }
 
-  #happen(event: ScheduledEvent): void {
-    this.nowUs = event.timeUs;
+  #happen({ timeUs, kind, owner, detail, run }: ScheduledEvent): void {
+    this.nowUs = timeUs;
     this.count++;
-    this.#log.event(event);
+    this.#current = owner;
+    this.#log.event(timeUs, kind, owner, detail);
+    if (run !== undefined) this.#guard(owner, run);
+  }
+
+  #guard(owner: SimProcess, run: () => void): void {
     try {
-      event.run?.();
+      run();
     } catch (error) {
-      this.#failed(event.owner, error);
+      this.#failed(owner, error);
     }
   }
 
@@ -209,11 +253,4 @@ export class Scheduler {
 
 function before(a: ScheduledEvent, b: ScheduledEvent): boolean {
   return a.timeUs < b.timeUs || (a.timeUs === b.timeUs && a.sequence < b.sequence);
-}
-
-/** A turn of the real event loop begins only when no microtask is left. */
-function drain(): Promise<void> {
-  return new Promise((resolve) => {
-    realSetImmediate(resolve);
-  });
 }

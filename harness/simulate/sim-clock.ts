@@ -2,7 +2,11 @@ import type { Clock, Timer } from '../../system/ports.ts';
 import type { Random } from '../generator/random.ts';
 import { eventKind, type ScheduledEvent, type Scheduler, type SimProcess } from './scheduler.ts';
 
-/** The longest time in which a turn of the node's event loop gathers input: what a busy process takes. */
+/**
+ * One turn in so many gathers input for a while, at most that long, as a busy process does. The others end with the
+ * event that began them, as those of a process that has nothing else to do.
+ */
+const busyTurns = 4;
 const turnUsMax = 200;
 
 /** 2026-01-01, so that wall times look like wall times. */
@@ -94,6 +98,7 @@ export class SimClock implements Clock {
   }
 
   endOfTurn(callback: () => void): void {
+    if (this.#random.below(busyTurns) > 0 && this.#scheduler.finishWith(this.#process, callback)) return;
     this.#scheduler.schedule(this.#random.below(turnUsMax), eventKind.turn, this.#process, callback);
   }
 

@@ -47,6 +47,36 @@ t.test('the scheduler', async (t) => {
     t.strictSame(seen, [1, 2]);
   });
 
+  t.test('does the last part of an event after all that the event set off, unless its process died', async (t) => {
+    const { scheduler } = world();
+    const process = new SimProcess('1', 1);
+    const seen: string[] = [];
+    scheduler.afterEvent = () => seen.push('over');
+    scheduler.schedule(1, eventKind.timer, process, async () => {
+      t.ok(scheduler.finishWith(process, () => seen.push(`last: ${scheduler.finishWith(process, () => {})}`)));
+      t.notOk(
+        scheduler.finishWith(process, () => {}),
+        'one last part an event',
+      );
+      t.notOk(
+        scheduler.finishWith(new SimProcess('2', 2), () => {}),
+        'nor of another process',
+      );
+      await null;
+      seen.push('microtask');
+    });
+    scheduler.schedule(2, eventKind.timer, process, () => {
+      scheduler.finishWith(process, () => seen.push('never'));
+      process.alive = false;
+    });
+    await scheduler.run(second);
+    t.notOk(
+      scheduler.finishWith(process, () => {}),
+      'there is no event now',
+    );
+    t.strictSame(seen, ['microtask', 'last: false', 'over', 'over']);
+  });
+
   t.test('holds back what comes to a paused process, and drops what comes to a dead one', async (t) => {
     const { scheduler } = world();
     const process = new SimProcess('1', 1);
