@@ -26,16 +26,19 @@ export class HttpError extends Error {
   }
 }
 
-export interface HttpHead {
-  readonly method: string;
-  readonly target: string;
-  readonly headers: Readonly<Record<string, string>>;
+export interface ParsedRequest extends ApiRequest {
   /** The connection goes on after this request (HTTP/1.1 unless `Connection: close`). */
   readonly keepAlive: boolean;
 }
 
-export interface ParsedRequest extends ApiRequest {
-  readonly keepAlive: boolean;
+/** All of a request but its body. */
+type HttpHead = Omit<ParsedRequest, 'body'>;
+
+/** A request's header lines, and what they say of its body. */
+interface HeaderBlock {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: 'none' | 'chunked' | number;
+  readonly isContinueExpected: boolean;
 }
 
 type State = 'head' | 'body' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'trailers' | 'broken';
@@ -43,6 +46,8 @@ type State = 'head' | 'body' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'trai
 const newline = 10;
 const carriageReturn = 13;
 const nothing = new Uint8Array(0);
+/** Header lines longer than this are parsed anew each time. */
+const repeatedBytesMax = 2048;
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const unprintable = /[^\t\x20-\x7e\x80-\xff]/;
 
@@ -60,6 +65,11 @@ export class HttpParser {
   #scanned = 0;
   #lines: string[] = [];
   #headBytes = 0;
+  /** Where in the pushed bytes the header lines of this request begin; -1 when that is not in them. */
+  #blockStart = -1;
+  /** The header lines of the request before, up to the empty one: most clients say the same each time. */
+  #lastBlockBytes: Uint8Array = nothing;
+  #lastBlock: HeaderBlock | undefined;
   #head: HttpHead | undefined;
   #bodyBytesLeft = 0;
   #bodyBytes = 0;
@@ -70,11 +80,6 @@ export class HttpParser {
     this.#limits = limits;
     this.#onRequest = onRequest;
     this.#onContinue = onContinue;
-  }
-
-  /** Nothing of a request has been read yet. */
-  get isIdle(): boolean {
-    return this.#state === 'head' && this.#pending.length === 0 && this.#lines.length === 0;
   }
 
   /** @throws HttpError on what is not a request that we take; nothing may be pushed after that */
@@ -96,6 +101,7 @@ export class HttpParser {
       this.#state = 'broken';
       throw error;
     }
+    this.#blockStart = -1;
     this.#pending = at === bytes.length ? nothing : bytes.subarray(at);
     this.#scanned = Math.max(0, this.#pending.length - 1);
   }
@@ -136,8 +142,7 @@ export class HttpParser {
     const line = latin1(bytes.subarray(at, end - 1));
     switch (this.#state) {
       case 'head':
-        this.#headLine(line);
-        break;
+        return this.#headLine(line, bytes, end + 1);
       case 'chunk-size':
         this.#chunkSize(line);
         break;
@@ -152,44 +157,52 @@ export class HttpParser {
     return end + 1;
   }
 
-  #headLine(line: string): void {
+  /** @returns where to go on: `next`, or behind all header lines */
+  #headLine(line: string, bytes: Uint8Array, next: number): number {
+    if (this.#lines.length === 0) {
+      // An empty line before the request line is let pass (RFC 9112, 2.2).
+      if (line === '') return next;
+      const block = this.#lastBlock;
+      const blockBytes = this.#lastBlockBytes;
+      if (block !== undefined && startsWithAt(bytes, next, blockBytes)) {
+        this.#begin(line, block);
+        return next + blockBytes.length;
+      }
+      this.#blockStart = next;
+    }
     if (line !== '') {
       this.#lines.push(line);
       if (this.#lines.length > 1 && this.#headBytes - this.#lines[0]!.length > this.#limits.headerBytesMax) {
         throw this.#tooLong();
       }
       if (this.#lines.length > this.#limits.headersMax + 1) throw this.#tooLong();
-      return;
+      return next;
     }
-    // An empty line before the request line is let pass (RFC 9112, 2.2).
-    if (this.#lines.length === 0) return;
-    const head = parseHead(this.#lines);
+    const [requestLine = '', ...headerLines] = this.#lines;
+    const block = parseHeaders(headerLines);
+    if (typeof block.body === 'number' && block.body > this.#limits.bodyBytesMax) throw this.#tooLarge();
+    const start = this.#blockStart;
+    this.#lastBlock = start >= 0 && next - start <= repeatedBytesMax ? block : undefined;
+    if (this.#lastBlock !== undefined) this.#lastBlockBytes = bytes.slice(start, next);
+    this.#begin(requestLine, block);
+    return next;
+  }
+
+  #begin(requestLine: string, { headers, body, isContinueExpected }: HeaderBlock): void {
+    const head = parseHead(requestLine, headers);
     this.#lines = [];
     this.#headBytes = 0;
     this.#head = head;
-    this.#begin(head);
-  }
-
-  #begin({ method, headers }: HttpHead): void {
-    const encoding = headers['transfer-encoding'];
-    const length = headers['content-length'];
-    if (encoding !== undefined) {
-      if (length !== undefined) throw malformed('both Content-Length and Transfer-Encoding');
-      if (encoding.toLowerCase() !== 'chunked') {
-        throw new HttpError(400, 'unsupported-encoding', `Transfer-Encoding ${encoding} is not understood`);
-      }
-      this.#state = 'chunk-size';
-    } else if (length !== undefined) {
-      if (!/^\d{1,15}$/.test(length)) throw malformed('Content-Length is not a number');
-      this.#bodyBytesLeft = Number(length);
-      this.#bodyBytes = this.#bodyBytesLeft;
-      if (this.#bodyBytes > this.#limits.bodyBytesMax) throw this.#tooLarge();
-      if (this.#bodyBytesLeft > 0) this.#state = 'body';
-    } else if (method === 'PUT') {
-      throw new HttpError(411, 'length-required', 'PUT needs Content-Length or chunks');
+    if (body === 'chunked') this.#state = 'chunk-size';
+    else if (body === 'none') {
+      if (head.method === 'PUT') throw new HttpError(411, 'length-required', 'PUT needs Content-Length or chunks');
+    } else {
+      this.#bodyBytesLeft = body;
+      this.#bodyBytes = body;
+      if (body > 0) this.#state = 'body';
     }
     if (this.#state === 'head') this.#finish();
-    else if (headers.expect?.toLowerCase() === '100-continue') this.#onContinue();
+    else if (isContinueExpected) this.#onContinue();
   }
 
   #chunkSize(line: string): void {
@@ -215,7 +228,9 @@ export class HttpParser {
     this.#headBytes = 0;
     this.#body = [];
     this.#bodyBytes = 0;
-    if (head !== undefined) this.#onRequest({ ...head, body });
+    if (head === undefined) return;
+    const { method, target, headers, keepAlive } = head;
+    this.#onRequest({ method, target, headers, keepAlive, body });
   }
 
   #tooLong(): HttpError {
@@ -239,16 +254,22 @@ function malformed(what: string): HttpError {
   return new HttpError(400, 'malformed', `not an HTTP request: ${what}`);
 }
 
-function parseHead(lines: readonly string[]): HttpHead {
-  const parts = lines[0]!.split(' ');
+function parseHead(requestLine: string, headers: HeaderBlock['headers']): HttpHead {
+  const parts = requestLine.split(' ');
   const [method, rawTarget, version] = parts;
   if (parts.length !== 3 || !token.test(method!)) throw malformed('the request line');
   if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0') throw malformed('the version');
-  const target = rawTarget!.replace(/^https?:\/\/[^/?#]*/i, '');
+  const target = rawTarget!.startsWith('/') ? rawTarget! : rawTarget!.replace(/^https?:\/\/[^/?#]*/i, '');
   if (!target.startsWith('/') || /[^\x21-\x7e]/.test(target)) throw malformed('the target');
+  if (version === 'HTTP/1.1' && headers.host === undefined) throw malformed('no Host header');
+  const connection = headers.connection?.toLowerCase();
+  const keepAlive = version === 'HTTP/1.1' ? connection !== 'close' : connection === 'keep-alive';
+  return { method: method!, target, headers, keepAlive };
+}
+
+function parseHeaders(lines: readonly string[]): HeaderBlock {
   const headers: Record<string, string> = Object.create(null);
-  for (let i = 1; i < lines.length; i++) {
-    const line = lines[i]!;
+  for (const line of lines) {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(0, colon)).toLowerCase();
     if (!token.test(name)) throw malformed('a header without a name');
@@ -258,10 +279,26 @@ function parseHead(lines: readonly string[]): HttpHead {
     if (before !== undefined && (name === 'content-length' || name === 'host')) throw malformed(`two ${name} headers`);
     headers[name] = before === undefined ? value : `${before}, ${value}`;
   }
-  if (version === 'HTTP/1.1' && headers.host === undefined) throw malformed('no Host header');
-  const connection = headers.connection?.toLowerCase();
-  const keepAlive = version === 'HTTP/1.1' ? connection !== 'close' : connection === 'keep-alive';
-  return { method: method!, target, headers, keepAlive };
+  return { headers, body: bodyOf(headers), isContinueExpected: headers.expect?.toLowerCase() === '100-continue' };
+}
+
+function bodyOf(headers: HeaderBlock['headers']): HeaderBlock['body'] {
+  const encoding = headers['transfer-encoding'];
+  const length = headers['content-length'];
+  if (encoding !== undefined) {
+    if (length !== undefined) throw malformed('both Content-Length and Transfer-Encoding');
+    if (encoding.toLowerCase() === 'chunked') return 'chunked';
+    throw new HttpError(400, 'unsupported-encoding', `Transfer-Encoding ${encoding} is not understood`);
+  }
+  if (length === undefined) return 'none';
+  if (!/^\d{1,15}$/.test(length)) throw malformed('Content-Length is not a number');
+  return Number(length);
+}
+
+function startsWithAt(bytes: Uint8Array, at: number, prefix: Uint8Array): boolean {
+  if (bytes.length - at < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) if (bytes[at + i] !== prefix[i]) return false;
+  return true;
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -1,3 +1,4 @@
+import { ByteSlab } from '../byte-slab.ts';
 import type { Address, Clock, Connection, Listener, Network, Timer, TlsIdentity } from '../ports.ts';
 import { defaultHttpLimits, HttpError, HttpParser, type ParsedRequest } from './http-parser.ts';
 import { type ApiRequest, type ApiResponse, failure } from './request.ts';
@@ -209,6 +210,8 @@ const reasons: Readonly<Record<number, string>> = {
 
 const continueLine = new TextEncoder().encode('HTTP/1.1 100 Continue\r\n\r\n');
 
+const answers = new ByteSlab();
+
 /** Head and body as one piece, so that an answer is one write. */
 function encodeResponse(response: ApiResponse, close: boolean, isHead: boolean): Uint8Array {
   const { status, headers, body } = response;
@@ -216,7 +219,7 @@ function encodeResponse(response: ApiResponse, close: boolean, isHead: boolean):
   for (const name in headers) head += `${name}: ${headers[name]}\r\n`;
   if (status !== 204 && response.stream === undefined) head += `Content-Length: ${body.length}\r\n`;
   head += close ? 'Connection: close\r\n\r\n' : '\r\n';
-  const bytes = new Uint8Array(head.length + (isHead ? 0 : body.length));
+  const bytes = answers.take(head.length + (isHead ? 0 : body.length));
   for (let i = 0; i < head.length; i++) bytes[i] = head.charCodeAt(i);
   if (!isHead) bytes.set(body, head.length);
   return bytes;

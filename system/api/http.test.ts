@@ -88,6 +88,42 @@ t.test('requests survive any cutting of the stream, pipelined, by length and in 
   );
 });
 
+t.test('header lines like those before are told from others, however alike', async (t) => {
+  const same = 'Host: h\r\nX-Name: a\r\nContent-Length: 1\r\n\r\n';
+  const stream = [
+    `PUT /a HTTP/1.1\r\n${same}1`,
+    `PUT /b HTTP/1.1\r\n${same}2`,
+    'PUT /c HTTP/1.1\r\nHost: h\r\nX-Name: b\r\nContent-Length: 1\r\n\r\n3',
+    `DELETE /d?x HTTP/1.0\r\n${same}4`,
+    'GET /e HTTP/1.1\r\nHost: h\r\n\r\n',
+    'GET /f HTTP/1.1\r\nHost: h\r\nX-Name: c\r\n\r\n',
+    'GET /g HTTP/1.1\r\nHost: h\r\n\r\n',
+  ].join('');
+  for (const cut of [1, 7, 50, stream.length]) {
+    const { requests, error } = parse(bytesOf(stream), [cut]);
+    t.equal(error, undefined);
+    t.strictSame(
+      requests.map(({ method, target, headers, keepAlive, body }) => [
+        `${method} ${target} ${keepAlive ? 'stays' : 'ends'}`,
+        headers['x-name'],
+        textOf(body),
+      ]),
+      [
+        ['PUT /a stays', 'a', '1'],
+        ['PUT /b stays', 'a', '2'],
+        ['PUT /c stays', 'b', '3'],
+        ['DELETE /d?x ends', 'a', '4'],
+        ['GET /e stays', undefined, ''],
+        ['GET /f stays', 'c', ''],
+        ['GET /g stays', undefined, ''],
+      ],
+    );
+  }
+  t.equal(parse(bytesOf(`GET /a HTTP/1.1\r\n${same}1PUT /b HTTP/1.1\r\nHost: h\r\n\r\n`)).error?.status, 411);
+  const repeatsNothing = 'GET /a HTTP/1.0\r\n\r\n';
+  t.equal(parse(bytesOf(`${repeatsNothing.repeat(2)}GET /a HTTP/1.1\r\n\r\n`)).error?.status, 400, 'no Host');
+});
+
 t.test('garbage never gets past the parser as anything but an HttpError', async () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

@@ -35,6 +35,7 @@ type Answer = ApiResponse | undefined;
 
 const timeoutMsDefault = 5_000;
 const timeoutMsMax = 60_000;
+const kvPath = '/v1/kv/';
 const rangeLimitDefault = 1_000;
 const rangeLimitMax = 10_000;
 
@@ -87,14 +88,15 @@ class Router {
     const { path, query } = splitTarget(request.target);
     if (path === '/metrics' && request.method === 'GET') return metricsAnswer(this.#node, this.metrics);
     if (!path.startsWith('/v1/')) return this.#root(request, path, respond);
+    // Keys may hold unencoded slashes, as in raftexample.
+    if (path.startsWith(kvPath)) {
+      return this.#kv({ request, query, respond, name: decodePercent(path.slice(kvPath.length)) });
+    }
     const [, , resource = '', ...rest] = path.split('/');
     const name = rest[0];
     const call: Call = { request, query, respond, name: name === undefined ? undefined : decodePercent(name) };
     const last = rest.length;
     switch (resource) {
-      case 'kv':
-        // Keys may hold unencoded slashes, as in raftexample.
-        return this.#kv({ ...call, name: decodePercent(rest.join('/')) });
       case 'cas':
         return this.#cas({ ...call, name: decodePercent(rest.join('/')) });
       case 'append':

@@ -5,19 +5,23 @@ export class MalformedBytes extends Error {}
 
 /** Appends to a buffer that grows; reused from one encoding to the next. */
 export class ByteWriter {
+  private readonly capacityBytes: number;
   private buffer: Uint8Array;
+  /** What lies before it was cut off. */
+  private start = 0;
   private end = 0;
 
   constructor(capacityBytes: number) {
+    this.capacityBytes = capacityBytes;
     this.buffer = new Uint8Array(capacityBytes);
   }
 
   get length(): number {
-    return this.end;
+    return this.end - this.start;
   }
 
   clear(): void {
-    this.end = 0;
+    this.end = this.start;
   }
 
   u8(value: number): void {
@@ -80,10 +84,20 @@ export class ByteWriter {
 
   /** A copy of everything. */
   slice(): Uint8Array {
-    return this.buffer.slice(0, this.end);
+    return this.buffer.slice(this.start, this.end);
   }
 
-  /** Takes the first bytes out. */
+  /**
+   * Everything, as a view; what follows is written behind it. Many small pieces so share one array, which lives as long
+   * as any of them: for what is dropped soon.
+   */
+  cut(): Uint8Array {
+    const piece = this.buffer.subarray(this.start, this.end);
+    this.start = this.end;
+    return piece;
+  }
+
+  /** Takes the first bytes out. Of a writer that is never cut. */
   take(length: number): Uint8Array {
     const taken = this.buffer.slice(0, length);
     this.buffer.copyWithin(0, length, this.end);
@@ -92,11 +106,13 @@ export class ByteWriter {
   }
 
   private reserve(more: number): void {
-    const needed = this.end + more;
-    if (needed <= this.buffer.length) return;
-    const grown = new Uint8Array(Math.max(needed, 2 * this.buffer.length));
-    grown.set(this.buffer.subarray(0, this.end));
+    if (this.end + more <= this.buffer.length) return;
+    const { length } = this;
+    const grown = new Uint8Array(Math.max(this.capacityBytes, 2 * (length + more)));
+    grown.set(this.buffer.subarray(this.start, this.end));
     this.buffer = grown;
+    this.start = 0;
+    this.end = length;
   }
 }
 

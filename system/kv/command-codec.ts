@@ -14,11 +14,12 @@ const HAS_OPERATION_ID = 0x10;
 const HAS_SESSION = 0x20;
 const HAS_CONDITION = 0x40;
 
-const scratch = new ByteWriter(4096);
+/** Commands are proposed in the turn that encoded them, and copied into an entry then. */
+const commands = new ByteWriter(64 * 1024);
 
 /** @throws RangeError when the operation id is too long or a text is no byte string. Limits are judged when applied. */
 export function encodeCommand(command: Command): Uint8Array {
-  const to = scratch;
+  const to = commands;
   to.clear();
   to.u8(
     OPERATIONS.indexOf(command.type) |
@@ -37,7 +38,7 @@ export function encodeCommand(command: Command): Uint8Array {
     to.uvarint(command.session.sequence);
   }
   writeOperation(to, command);
-  return to.slice();
+  return to.cut();
 }
 
 function hasCondition(operation: Operation): boolean {

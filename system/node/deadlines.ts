@@ -4,12 +4,47 @@ import type { Clock, Timer } from '../ports.ts';
 const granularityMs = 20;
 
 /** Something that waits and must not wait for ever. */
-export interface Waiting {
+export abstract class Waiting {
   /** Monotonic. */
   readonly deadlineMs: number;
-  /** Called at most once, never after it was answered. */
-  expire(): void;
-  readonly isDone: boolean;
+  #bucket: Bucket | undefined;
+  #before: Waiting | undefined;
+  #after: Waiting | undefined;
+
+  constructor(deadlineMs: number) {
+    this.deadlineMs = deadlineMs;
+  }
+
+  /** Called at most once, and only while it waits. */
+  abstract expire(): void;
+
+  /** It has its answer: from here on nothing here refers to it, so that the garbage collector has it while it is young. */
+  leave(): void {
+    const bucket = this.#bucket;
+    if (bucket === undefined) return;
+    if (this.#before === undefined) bucket.first = this.#after;
+    else this.#before.#after = this.#after;
+    if (this.#after === undefined) bucket.last = this.#before;
+    else this.#after.#before = this.#before;
+    this.#bucket = undefined;
+    this.#before = undefined;
+    this.#after = undefined;
+  }
+
+  /** For `Deadlines`: takes its place at the end of a bucket. */
+  enter(bucket: Bucket): void {
+    this.#bucket = bucket;
+    this.#before = bucket.last;
+    if (bucket.last === undefined) bucket.first = this;
+    else bucket.last.#after = this;
+    bucket.last = this;
+  }
+}
+
+/** Those whose deadlines are noticed together, in the order in which they came. */
+interface Bucket {
+  first: Waiting | undefined;
+  last: Waiting | undefined;
 }
 
 /**
@@ -18,7 +53,7 @@ export interface Waiting {
  */
 export class Deadlines {
   readonly #clock: Clock;
-  readonly #buckets = new Map<number, Waiting[]>();
+  readonly #buckets = new Map<number, Bucket>();
   #timer: Timer | undefined;
   #timerBucket = Number.POSITIVE_INFINITY;
 
@@ -27,11 +62,14 @@ export class Deadlines {
   }
 
   add(waiting: Waiting): void {
-    const bucket = Math.ceil(waiting.deadlineMs / granularityMs);
-    const others = this.#buckets.get(bucket);
-    if (others === undefined) this.#buckets.set(bucket, [waiting]);
-    else others.push(waiting);
-    if (bucket < this.#timerBucket) this.#arm(bucket);
+    const number = Math.ceil(waiting.deadlineMs / granularityMs);
+    let bucket = this.#buckets.get(number);
+    if (bucket === undefined) {
+      bucket = { first: undefined, last: undefined };
+      this.#buckets.set(number, bucket);
+    }
+    waiting.enter(bucket);
+    if (number < this.#timerBucket) this.#arm(number);
   }
 
   close(): void {
@@ -60,7 +98,10 @@ export class Deadlines {
     for (const bucket of due) {
       const waiting = this.#buckets.get(bucket)!;
       this.#buckets.delete(bucket);
-      for (const one of waiting) if (!one.isDone) one.expire();
+      for (let one = waiting.first; one !== undefined; one = waiting.first) {
+        one.leave();
+        one.expire();
+      }
     }
     if (next < this.#timerBucket) this.#arm(next);
   }

@@ -1,3 +1,5 @@
+import { ByteSlab } from '../byte-slab.ts';
+
 /**
  * What surrounds a command in a log entry: who proposed it, so that the proposer can answer its client when the entry
  * is applied there, and so that a forwarded proposal which the network delivered twice takes effect once.
@@ -16,9 +18,12 @@ export interface Origin {
 
 const headBytes = 1 + 8 + 4 + 8;
 
+/** Entries leave the log in the order in which they came. */
+const entries = new ByteSlab();
+
 export function sealEnvelope(origin: Origin, command: Uint8Array): Uint8Array {
-  const data = new Uint8Array(headBytes + command.length);
-  const view = new DataView(data.buffer);
+  const data = entries.take(headBytes + command.length);
+  const view = new DataView(data.buffer, data.byteOffset);
   view.setUint8(0, origin.forwarded ? 1 : 0);
   view.setFloat64(1, origin.node, true);
   view.setUint32(9, origin.incarnation, true);

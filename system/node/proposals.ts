@@ -1,5 +1,5 @@
 import { invariant } from '../assert.ts';
-import type { Deadlines, Waiting } from './deadlines.ts';
+import { type Deadlines, Waiting } from './deadlines.ts';
 import type { Origin } from './envelope.ts';
 
 /** Beyond these a proposal is refused: the store is slower than its clients. */
@@ -26,9 +26,8 @@ export type Refusal =
 type Done<Result> = (outcome: ProposalOutcome<Result>) => void;
 
 /** A proposal of this node, from the client's request until its outcome. */
-export class Proposal<Result> implements Waiting {
+export class Proposal<Result> extends Waiting {
   readonly sequence: number;
-  readonly deadlineMs: number;
   readonly #owner: Proposals<Result>;
   #done: Done<Result> | undefined;
   /** What to propose; dropped once the core has it. */
@@ -46,11 +45,11 @@ export class Proposal<Result> implements Waiting {
     deadlineMs: number,
     done: Done<Result>,
   ) {
+    super(deadlineMs);
     this.#owner = owner;
     this.sequence = sequence;
     this.command = command;
     this.bytes = command?.length ?? 0;
-    this.deadlineMs = deadlineMs;
     this.#done = done;
   }
 
@@ -71,6 +70,7 @@ export class Proposal<Result> implements Waiting {
     const done = this.#done;
     this.#done = undefined;
     this.command = undefined;
+    this.leave();
     done?.(outcome);
   }
 }

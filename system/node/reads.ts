@@ -1,4 +1,4 @@
-import type { Deadlines, Waiting } from './deadlines.ts';
+import { type Deadlines, Waiting } from './deadlines.ts';
 
 const countMax = 65_536;
 
@@ -6,12 +6,11 @@ export type ReadOutcome =
   | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly reason: 'too-many-requests' | 'no-leader' | 'timeout' | 'stopping' };
 
-class Read implements Waiting {
-  readonly deadlineMs: number;
+class Read extends Waiting {
   #done: ((outcome: ReadOutcome) => void) | undefined;
 
   constructor(deadlineMs: number, done: (outcome: ReadOutcome) => void) {
-    this.deadlineMs = deadlineMs;
+    super(deadlineMs);
     this.#done = done;
   }
 
@@ -26,6 +25,7 @@ class Read implements Waiting {
   answer(outcome: ReadOutcome): void {
     const done = this.#done;
     this.#done = undefined;
+    this.leave();
     done?.(outcome);
   }
 }

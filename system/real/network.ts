@@ -87,11 +87,14 @@ class RealConnection implements Connection {
   write(chunks: readonly Uint8Array[]): void {
     if (this.#closed) return;
     const socket = this.#socket;
-    socket.cork();
-    for (const chunk of chunks) socket.write(chunk);
-    socket.uncork();
+    if (chunks.length === 1) socket.write(chunks[0]!);
+    else {
+      socket.cork();
+      for (const chunk of chunks) socket.write(chunk);
+      socket.uncork();
+    }
     // Node's own 'drain' comes only after a full buffer; the port promises it after any. An empty write waits its turn.
-    if (this.#drained !== undefined) socket.write(nothing, this.#whenEmpty);
+    if (socket.writableLength > 0 && this.#drained !== undefined) socket.write(nothing, this.#whenEmpty);
   }
 
   readonly #whenEmpty = (): void => {
