@@ -1,6 +1,6 @@
 import { oneOf, type Random } from './choice.ts';
-import { type Chosen, type FaultKind, onEach, power, type Situation, settingOf } from './fault-kind.ts';
-import { nodeTargets } from './node-targets.ts';
+import { type FaultKind, onEach, power, settingOf } from './fault-kind.ts';
+import { nodeTargetsWith } from './node-targets.ts';
 import type { DiskFault } from './world.ts';
 
 /** From a busy disk to one slower than an election timeout. */
@@ -31,15 +31,8 @@ export const disks: { readonly [kind: string]: FaultKind } = {
 };
 
 function failing(fault: (random: Random) => DiskFault): FaultKind {
-  const variants = Object.entries(nodeTargets).map(([variant, choose]) => {
-    const hit = (situation: Situation): Chosen | undefined => {
-      const chosen = choose(situation);
-      return chosen && { ...chosen, setting: { type: 'disk', disk: fault(situation.random) } };
-    };
-    return [variant, hit] as const;
-  });
   return {
-    variants: Object.fromEntries(variants),
+    variants: nodeTargetsWith((random) => ({ type: 'disk', disk: fault(random) })),
     start: (world, chosen) =>
       onEach(chosen.nodes, async (node) => power(world, 'setDisk')(node, settingOf(chosen, 'disk').disk)),
     end: async (world, { nodes }) => [

@@ -8,6 +8,7 @@ import { members } from './membership.ts';
 import { nodeTargets } from './node-targets.ts';
 import { partition } from './partition.ts';
 import { snapshots } from './snapshots.ts';
+import { starvations } from './starvation.ts';
 import { transfer } from './transfer.ts';
 
 /** Processes that stop and go on later, none the wiser. */
@@ -26,6 +27,7 @@ export const kinds: { readonly [kind: string]: FaultKind } = {
   'power-loss': powerLoss,
   ...disturbances,
   ...disks,
+  ...starvations,
   corruption,
   reformat,
   transfer,

@@ -1,6 +1,6 @@
 import { type Random, shuffled } from './choice.ts';
 import type { FaultKind, Situation } from './fault-kind.ts';
-import type { Link, NodeId } from './world.ts';
+import type { Link, NodeId, Setting } from './world.ts';
 
 /** The least number of nodes that is more than half. */
 export function majoritySize(nodes: number): number {
@@ -22,6 +22,18 @@ export const nodeTargets: FaultKind['variants'] = {
   all: ({ nodes }) => ({ nodes }),
   primaries: (situation) => ({ nodes: primariesOrOne(situation) }),
 };
+
+/** The same targets for a fault that has something more to say. */
+export function nodeTargetsWith(setting: (random: Random) => Setting): FaultKind['variants'] {
+  const variants = Object.entries(nodeTargets).map(([variant, choose]) => {
+    const hit: typeof choose = (situation) => {
+      const chosen = choose(situation);
+      return chosen && { ...chosen, setting: setting(situation.random) };
+    };
+    return [variant, hit] as const;
+  });
+  return Object.fromEntries(variants);
+}
 
 /** Whoever leads; when nobody says so at this moment, any one node. */
 export function primariesOrOne({ nodes, primaries, random }: Situation): readonly NodeId[] {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type {
   ClockFault,
+  Damage,
   DiskFault,
   Disturbance,
   Effect,
@@ -10,6 +11,7 @@ import type {
   Link,
   Moment,
   NodeId,
+  Starvation,
   World,
 } from '../../nemesis/world.ts';
 import { files } from '../../results/store/layout.ts';
@@ -21,6 +23,7 @@ import { CutProver } from './cut-proof.ts';
 import { DisturbanceProver } from './disturbance-proof.ts';
 import { LinkTable } from './links.ts';
 import { LocalNode } from './local-node.ts';
+import { chooseMechanisms, type Chosen as Mechanisms, mechanismsByKind, NoMechanism } from './mechanisms.ts';
 import { PeerProxy } from './peer-proxy.ts';
 import { type Reaper, startReaper } from './reaper.ts';
 
@@ -37,6 +40,8 @@ export interface ClusterOptions {
   readonly flags?: readonly string[];
   /** The kinds of faults that will be asked for: what some of them need is set up with the nodes. */
   readonly faults?: readonly string[];
+  /** Names of mechanisms that go before others (`mechanisms.ts`). */
+  readonly wantedMechanisms?: readonly string[];
   /** A seeded integer in [0, bound). */
   readonly random: (bound: number) => number;
   /** Nanoseconds since the start of the run, below zero before it; for the records of exits. */
@@ -51,7 +56,17 @@ export interface ClusterOptions {
 type Powers = Required<
   Pick<
     World,
-    'disturb' | 'reset' | 'losePower' | 'setDisk' | 'next' | 'transferLeadership' | 'setVoters' | 'takeSnapshot'
+    | 'disturb'
+    | 'reset'
+    | 'losePower'
+    | 'setDisk'
+    | 'damage'
+    | 'wipe'
+    | 'starve'
+    | 'next'
+    | 'transferLeadership'
+    | 'setVoters'
+    | 'takeSnapshot'
   >
 >;
 
@@ -73,20 +88,8 @@ export class ClusterError extends Error {
   override readonly name = 'ClusterError';
 }
 
-const mechanisms = {
-  partition: 'tcp-proxy',
-  frames: 'tcp-proxy',
-  reset: 'tcp-proxy',
-  pause: 'sigstop',
-  kill: 'sigkill',
-  'power-loss': 'preload-disk',
-  'disk-full': 'preload-disk',
-  'disk-error': 'preload-disk',
-  'disk-slow': 'preload-disk',
-  'disk-hung': 'preload-disk',
-  'disk-crash': 'preload-disk',
-  clock: 'preload-clock',
-} as const;
+/** What needs no choice. */
+const mechanisms = { links: 'tcp-proxy', pause: 'sigstop', kill: 'sigkill', clock: 'preload-clock' } as const;
 const portsMax = 65_535;
 
 /**
@@ -126,7 +129,7 @@ async function chooseClientPorts({ nodes, portFirst }: ClusterOptions): Promise<
 
 class LocalCluster implements Cluster {
   readonly nodes: readonly NodeId[];
-  readonly mechanisms = mechanisms;
+  readonly mechanisms: Cluster['mechanisms'];
   readonly random: (bound: number) => number;
   readonly #nodes: ReadonlyMap<NodeId, LocalNode>;
   readonly #proxies: readonly PeerProxy[];
@@ -147,7 +150,9 @@ class LocalCluster implements Cluster {
     links: LinkTable,
     moments: Moments,
     reaper: Reaper,
+    chosen: Mechanisms,
   ) {
+    this.mechanisms = mechanismsByKind(options.faults ?? [], chosen);
     this.nodes = nodes.map((node) => node.id);
     this.random = options.random;
     this.#nodes = new Map(nodes.map((node) => [node.id, node]));
@@ -168,6 +173,9 @@ class LocalCluster implements Cluster {
 
   /** Everything but the running nodes. */
   static async assemble(options: ClusterOptions, clientPorts: readonly number[]): Promise<LocalCluster> {
+    const chosen = await chooseMechanisms(options.faults ?? [], options.wantedMechanisms ?? []).catch((error) => {
+      throw error instanceof NoMechanism ? new ClusterError(error.message) : error;
+    });
     const reaper = options.reaper ?? (await startReaper());
     const links = new LinkTable(options.random);
     const ids = clientPorts.map((_, at) => String(at + 1));
@@ -176,8 +184,8 @@ class LocalCluster implements Cluster {
     const clusterId = randomUUID();
     const { faults = [] } = options;
     const disk = {
-      breakable: faults.some((kind) => kind.startsWith('disk-') || kind === 'power-loss'),
-      journaled: faults.some((kind) => kind === 'disk-error' || kind === 'power-loss'),
+      breakable: chosen.disk !== undefined || chosen.power !== undefined,
+      journaled: chosen.power !== undefined || faults.includes('disk-error'),
     };
     const moments = new Moments(
       (ms, expired) => {
@@ -205,13 +213,14 @@ class LocalCluster implements Cluster {
           ...(options.flags ?? []),
         ],
         disk,
+        mechanisms: chosen,
         random: options.random,
         onPeerPort: (port) => proxy.setTarget(port),
         onRecord: ({ event, facts }) => moments.logged(Number(proxy.node), event, facts),
         siblings: () => nodes.filter((other) => other.id !== proxy.node),
       });
     });
-    return new LocalCluster(options, nodes, proxies, links, moments, reaper);
+    return new LocalCluster(options, nodes, proxies, links, moments, reaper, chosen);
   }
 
   /** @throws {ClusterError} the first node's reason */
@@ -231,7 +240,7 @@ class LocalCluster implements Cluster {
   }
 
   cut(links: readonly Link[]): Promise<Effect> {
-    return this.#cuts.cut(this.#known(links), mechanisms.partition);
+    return this.#cuts.cut(this.#known(links), mechanisms.links);
   }
 
   next(moment: Moment, withinMs: number): Promise<Happening | undefined> {
@@ -251,7 +260,7 @@ class LocalCluster implements Cluster {
   }
 
   disturb(links: readonly Link[], disturbance: Disturbance): Promise<Effect> {
-    return this.#disturbances.disturb(this.#known(links), disturbance, mechanisms.frames);
+    return this.#disturbances.disturb(this.#known(links), disturbance, mechanisms.links);
   }
 
   async reset(links: readonly Link[]): Promise<Effect> {
@@ -261,7 +270,7 @@ class LocalCluster implements Cluster {
     }
     const isUp = links.some(({ from, to }) => this.#node(from).state === 'up' && this.#node(to).state === 'up');
     const effect = connections > 0 ? 'proven' : isUp ? 'ineffective' : 'moot';
-    return { effect, mechanism: mechanisms.reset, proof: { connections } };
+    return { effect, mechanism: mechanisms.links, proof: { connections } };
   }
 
   start(id: NodeId): Promise<Effect> {
@@ -278,6 +287,18 @@ class LocalCluster implements Cluster {
 
   setDisk(id: NodeId, fault: DiskFault | undefined): Promise<Effect> {
     return this.#node(id).setDisk(fault);
+  }
+
+  async damage(id: NodeId, damage: Damage): Promise<Effect> {
+    return this.#node(id).damage(damage);
+  }
+
+  async wipe(id: NodeId): Promise<Effect> {
+    return this.#node(id).wipe();
+  }
+
+  starve(id: NodeId, starvation: Starvation | undefined): Promise<Effect> {
+    return this.#node(id).starve(starvation);
   }
 
   pause(id: NodeId): Promise<Effect> {

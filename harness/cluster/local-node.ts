@@ -1,13 +1,17 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClockFault, DiskFault, Effect, NodeId } from '../../nemesis/world.ts';
+import type { ClockFault, Damage, DiskFault, Effect, NodeId, Starvation } from '../../nemesis/world.ts';
 import { type ClockChange, type ClockReading, clockFacts, type Instant, judgeClock, type Span } from './clock-proof.ts';
+import { FileDamage } from './file-damage.ts';
+import type { Chosen as Mechanisms } from './mechanisms.ts';
 import { NodeDisk } from './node-disk.ts';
 import type { LogRecord } from './node-log.ts';
 import { NodeProcess } from './node-process.ts';
+import { NodeStarvation } from './node-starvation.ts';
 import { type NodeStatus, nodeStatus } from './node-status.ts';
 import { processStat } from './proc.ts';
 import type { Reaper } from './reaper.ts';
+import { exitCodes } from './system-exits.ts';
 
 export interface LocalNodeOptions {
   readonly id: NodeId;
@@ -20,6 +24,8 @@ export interface LocalNodeOptions {
   readonly arguments: readonly string[];
   /** Whether the disk module is loaded into the node, and keeps a journal of what is not synced. */
   readonly disk: { readonly breakable: boolean; readonly journaled: boolean };
+  /** Names of mechanisms, by power. */
+  readonly mechanisms: Mechanisms;
   /** A seeded integer in [0, bound). */
   readonly random: (bound: number) => number;
   /** Told where the node listens for peers, and undefined when it has ended. */
@@ -47,6 +53,8 @@ export class LocalNode {
   readonly #options: LocalNodeOptions;
   readonly #process: NodeProcess;
   readonly #disk: NodeDisk;
+  readonly #damage: FileDamage;
+  readonly #starvation: NodeStarvation;
   #state: State = 'down';
   #stopping = false;
   #incarnation: string | undefined;
@@ -65,16 +73,31 @@ export class LocalNode {
       onExit: (exit) => {
         this.#state = 'down';
         this.#disk.ended(exit);
+        this.#starvation.ended();
         options.onPeerPort(undefined);
       },
       onRecord: options.onRecord,
     });
+    const dataFolder = join(options.folder, 'data');
     this.#disk = new NodeDisk({
       process: this.#process,
-      dataFolder: join(options.folder, 'data'),
+      dataFolder,
       breakable: options.disk.breakable,
       journalFolder: options.disk.journaled ? join(options.folder, 'disk') : undefined,
       random: options.random,
+    });
+    this.#damage = new FileDamage(options.id, options.folder, dataFolder, options.random);
+    this.#process.expect(
+      'damage',
+      ({ code }, lines) => code === exitCodes.cannotStart && this.#damage.isRefusal(lines.join('\n')),
+    );
+    this.#starvation = new NodeStarvation({
+      node: options.id,
+      address: this.address,
+      process: this.#process,
+      reaper: options.reaper,
+      mechanisms: options.mechanisms,
+      isPaused: () => this.#state === 'paused',
     });
   }
 
@@ -88,7 +111,7 @@ export class LocalNode {
     return this.#state === 'up' ? (await nodeStatus(this.address, roleTimeoutMs))?.role : undefined;
   }
 
-  /** Proven by a new incarnation that answers. */
+  /** Proven by a new incarnation that answers, or by a refusal to start with files that were damaged. */
   async start(mechanism: string): Promise<Effect> {
     if (this.#state !== 'down') return { effect: 'moot', mechanism, proof: { state: this.#state } };
     if (this.#stopping) return { effect: 'moot', mechanism, proof: { reason: 'the run has ended' } };
@@ -110,8 +133,10 @@ export class LocalNode {
       this.#options.onPeerPort(peerPort);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
+      if (this.#damage.isRefusal(reason)) return { effect: 'proven', mechanism, proof: { refused: reason } };
       return { effect: 'ineffective', mechanism, proof: { reason } };
     }
+    this.#damage.served();
     const pid = this.#process.pid ?? null;
     const status = await nodeStatus(this.address, readyTimeoutMs);
     const after = status?.incarnation ?? null;
@@ -146,6 +171,23 @@ export class LocalNode {
     return this.#disk.set(fault);
   }
 
+  /** See `FileDamage`. @throws while the node runs */
+  damage(damage: Damage): Effect {
+    this.#mustBeDown();
+    return this.#damage.apply(damage);
+  }
+
+  /** See `FileDamage`. @throws while the node runs */
+  wipe(): Effect {
+    this.#mustBeDown();
+    return this.#damage.wipe();
+  }
+
+  /** See `NodeStarvation`. */
+  starve(starvation: Starvation | undefined): Promise<Effect> {
+    return this.#starvation.set(starvation);
+  }
+
   /** Proven by the state that the kernel shows, and the siblings' being as they were. */
   async pause(mechanism: string): Promise<Effect> {
     const pid = this.#process.pid;
@@ -178,7 +220,7 @@ export class LocalNode {
   /** Stopped, though nobody paused it. */
   isStray(): boolean {
     const { pid } = this.#process;
-    return pid !== undefined && this.#state === 'up' && processStat(pid)?.state === 'T';
+    return pid !== undefined && this.#state === 'up' && !this.#starvation.stops && processStat(pid)?.state === 'T';
   }
 
   /** Proven by the node's own readings, compared with the harness's clocks; see `judgeClock`. */
@@ -239,6 +281,10 @@ export class LocalNode {
     const asked = instant();
     const status = await nodeStatus(this.address, readingTimeoutMs);
     return status === undefined ? undefined : { status, reading: { at: since(asked), ...status.clock } };
+  }
+
+  #mustBeDown(): void {
+    if (this.#state !== 'down') throw new Error(`node ${this.id} is running: its files are not to be touched`);
   }
 
   /** A new process begins with the wall clock's offset as far as it has drifted until now. */

@@ -4,6 +4,7 @@ import type { DiskFault, Effect } from '../../nemesis/world.ts';
 import type { Exit, NodeProcess } from './node-process.ts';
 import { losePower } from './power-loss.ts';
 import type { DiskCounts } from './preload/faulty-disk.ts';
+import { exitCodes } from './system-exits.ts';
 
 export interface NodeDiskOptions {
   readonly process: NodeProcess;
@@ -22,7 +23,6 @@ const syncTimeoutMs = 1000;
 /** And than from the last of some tens to its exit. */
 const proofTimeoutMs = 4000;
 const lookEveryMs = 20;
-const exitCodeOfCrash = 70;
 /** So many syncs that went well are more than could have been under way when the fault was set. */
 const inFlightMax = 4;
 
@@ -68,6 +68,7 @@ export class NodeDisk {
     const fault = this.#fault;
     if (fault?.type !== 'sync-error' && fault?.type !== 'crash') return;
     this.#fault = undefined;
+    this.#options.process.expect('disk', undefined);
     const { process, dataFolder, journalFolder, random } = this.#options;
     // What the kernel still had in memory when a sync failed it may have thrown away (fsyncgate).
     const isForgotten = fault.type === 'sync-error' && isMadeBy(fault, exit, process.lastLogLines);
@@ -104,6 +105,7 @@ export class NodeDisk {
       process.expect('power', (exit, lines) => isMadeBy(fault, exit, lines));
       void this.#tell({ fault });
       const exit = await Promise.race([exited, delay(syncTimeoutMs)]);
+      process.expect('power', undefined);
       if (exit !== undefined) return { ...exit, atSync: exit.signal === 'SIGKILL' };
     }
     const exit = await process.kill();
@@ -171,5 +173,5 @@ export class NodeDisk {
 /** Whether a process ended as that fault makes it end: killed, or by its own decision when a sync failed. */
 function isMadeBy(fault: DiskFault, { code, signal }: Exit, lastLogLines: readonly string[]): boolean {
   if (fault.type === 'crash') return signal === 'SIGKILL';
-  return fault.type === 'sync-error' && code === exitCodeOfCrash && /"code":"EIO"/.test(lastLogLines.at(-1) ?? '');
+  return fault.type === 'sync-error' && code === exitCodes.crash && /"code":"EIO"/.test(lastLogLines.at(-1) ?? '');
 }

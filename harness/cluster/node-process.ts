@@ -42,8 +42,6 @@ interface Running {
   readonly exited: Promise<Exit>;
   readonly kill: (signal: NodeJS.Signals) => boolean;
   ordered: boolean;
-  /** By what was done to it: the ends of its own that it was made to come to. */
-  readonly expected: Map<string, IsExpected>;
 }
 
 /** Whether an end is one that the process was made to come to. */
@@ -59,6 +57,8 @@ export class NodeProcess {
   readonly #options: NodeProcessOptions;
   readonly #log: NodeLog;
   readonly #records: LineWriter<ProcessRecord>;
+  /** By what was done to it: the ends of its own that the process was made to come to. */
+  readonly #expected = new Map<string, IsExpected>();
   #running: Running | undefined;
 
   constructor(options: NodeProcessOptions) {
@@ -135,13 +135,12 @@ export class NodeProcess {
       control: new PreloadControl(subprocess.stdio[3] as unknown as Duplex),
       kill: (signal) => subprocess.kill(signal),
       ordered: false,
-      expected: new Map(),
       // `close`, not `exit`: by then all of its log has been read.
       exited: new Promise((resolve) => {
         subprocess.once('close', (code: number | null, signal: string | null) => {
           this.#running = undefined;
           reaper.processGone(pid);
-          const isExpected = [...running.expected.values()].some((is) => is({ code, signal }, this.#log.lastLines));
+          const isExpected = [...this.#expected.values()].some((is) => is({ code, signal }, this.#log.lastLines));
           const ordered = running.ordered || isExpected;
           const lastLogLines = ordered ? [] : this.#log.lastLines;
           this.#records.append({ type: 'exit', time: now(), pid, ordered, code, signal, lastLogLines });
@@ -172,12 +171,12 @@ export class NodeProcess {
   }
 
   /**
-   * From now on such an end of the process, in this life, counts as ordered: something that can make it end is being
-   * done to it. Undefined: no longer.
+   * From now on such an end of the process counts as ordered: something that can make it end was done to it.
+   * Undefined: no longer.
    */
   expect(because: string, isExpected: IsExpected | undefined): void {
-    if (isExpected === undefined) this.#running?.expected.delete(because);
-    else this.#running?.expected.set(because, isExpected);
+    if (isExpected === undefined) this.#expected.delete(because);
+    else this.#expected.set(because, isExpected);
   }
 
   /** The end of the run: SIGTERM, and SIGKILL for one that does not follow. */

@@ -1,7 +1,7 @@
 /**
  * The reaper: a process of its own session that reads records from a pipe whose other end only the harness holds.
  * When the pipe closes without `done`, the harness is dead, however it died: every process on record is ended, every
- * temporary folder on record is removed, and the reaper exits.
+ * temporary folder and control group on record is removed, and the reaper exits.
  *
  * A process may have been forked and not yet been recorded when the harness died. So every child also carries the
  * run's token in its environment, and the reaper looks through /proc for it, for long enough that a fork that was
@@ -10,14 +10,16 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { removeControlGroup } from './control-group.ts';
 import { isAlive, processStat } from './proc.ts';
-import { isTemporaryFolder, parseReaperRecord, TOKEN_VARIABLE } from './reaper-records.ts';
+import { isControlGroup, isTemporaryFolder, parseReaperRecord, TOKEN_VARIABLE } from './reaper-records.ts';
 
 const forkWindowMs = 500;
 const patienceMs = 10_000;
 
 const processes = new Map<number, string>();
 const folders = new Set<string>();
+const groups = new Set<string>();
 let token: string | undefined;
 
 for await (const line of createInterface({ input: process.stdin })) {
@@ -39,6 +41,12 @@ for await (const line of createInterface({ input: process.stdin })) {
     case 'removed':
       folders.delete(record.path);
       break;
+    case 'group':
+      groups.add(record.path);
+      break;
+    case 'group-removed':
+      groups.delete(record.path);
+      break;
     case 'done':
       process.exit(0);
   }
@@ -52,6 +60,7 @@ for (;;) {
   await delay(20);
 }
 for (const folder of folders) if (isTemporaryFolder(folder)) rmSync(folder, { recursive: true, force: true });
+for (const group of groups) if (isControlGroup(group)) removeControlGroup(group);
 
 /** SIGKILL also ends stopped processes. @returns how many were still there */
 function endAll(): number {

@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
-import { join, normalize } from 'node:path';
+import { basename, join, normalize } from 'node:path';
 import { z } from 'zod';
+import { groupPrefix } from './control-group.ts';
 
 /** The environment variable by which the reaper knows a child that it was not yet told of. */
 export const TOKEN_VARIABLE = 'SPLITBRAIN_RUN';
@@ -11,6 +12,8 @@ const record = z.discriminatedUnion('type', [
   z.object({ type: z.literal('gone'), pid: z.int().positive() }),
   z.object({ type: z.literal('folder'), path: z.string() }),
   z.object({ type: z.literal('removed'), path: z.string() }),
+  z.object({ type: z.literal('group'), path: z.string() }),
+  z.object({ type: z.literal('group-removed'), path: z.string() }),
   z.object({ type: z.literal('done') }),
 ]);
 
@@ -29,4 +32,9 @@ export function parseReaperRecord(line: string): ReaperRecord | undefined {
 /** Nothing else is ever removed: a wrong record must not cost anyone a folder. */
 export function isTemporaryFolder(path: string): boolean {
   return normalize(path) === path && path.startsWith(join(tmpdir(), 'splitbrain-'));
+}
+
+/** As `isTemporaryFolder`, of control groups. */
+export function isControlGroup(path: string): boolean {
+  return normalize(path) === path && path.startsWith('/sys/fs/cgroup/') && basename(path).startsWith(groupPrefix);
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { removeControlGroup } from './control-group.ts';
 import { processStat } from './proc.ts';
 import { type ReaperRecord, TOKEN_VARIABLE } from './reaper-records.ts';
 import { withinMs } from './within.ts';
@@ -19,9 +20,13 @@ export interface Reaper {
   /** Puts a child on record; to be called in the turn of the event loop that spawned it. */
   processStarted(pid: number): void;
   processGone(pid: number): void;
+  /** Puts a control group on record; to be called before it is made. */
+  groupMade(path: string): void;
+  /** Removes one whose processes have ended; `close` or the reaper tries again where the kernel was not ready. */
+  removeGroup(path: string): void;
   /** Makes a folder below the system's temporary one; `close` or the reaper removes it. */
   temporaryFolder(purpose: string): string;
-  /** Removes the temporary folders and ends the reaper. Children must be gone already. */
+  /** Removes temporary folders and control groups and ends the reaper. Children must be gone already. */
   close(): Promise<void>;
 }
 
@@ -51,6 +56,7 @@ export async function startReaper(): Promise<Reaper> {
   subprocess.unref();
 
   const folders = new Set<string>();
+  const groups = new Set<string>();
   let closed: Promise<void> | undefined;
 
   async function close(): Promise<void> {
@@ -58,6 +64,7 @@ export async function startReaper(): Promise<Reaper> {
       rmSync(path, { recursive: true, force: true });
       send({ type: 'removed', path });
     }
+    for (const group of groups) removeControlGroup(group);
     send({ type: 'done' });
     stdin.end();
     await withinMs(closeTimeoutMs, 'the reaper process did not end', subprocess);
@@ -70,6 +77,15 @@ export async function startReaper(): Promise<Reaper> {
       if (stat !== undefined) send({ type: 'process', pid, startTime: stat.startTime });
     },
     processGone: (pid) => send({ type: 'gone', pid }),
+    groupMade(path) {
+      groups.add(path);
+      send({ type: 'group', path });
+    },
+    removeGroup(path) {
+      if (!removeControlGroup(path)) return;
+      groups.delete(path);
+      send({ type: 'group-removed', path });
+    },
     temporaryFolder(purpose) {
       const path = mkdtempSync(join(tmpdir(), `splitbrain-${purpose}-`));
       folders.add(path);

@@ -1,5 +1,6 @@
 import { faultKinds } from '../../nemesis/kinds.ts';
 import type { ScriptedFault } from '../../nemesis/script.ts';
+import { starvations } from '../../nemesis/starvation.ts';
 import { pick, type Random, seededRandom } from '../generator/random.ts';
 import type { ScriptedOp } from '../generator/scripted.ts';
 import type { Tuning } from './sim-cluster.ts';
@@ -43,7 +44,7 @@ export interface SimulationPlan {
 }
 
 /** What the simulated world has no power for yet. */
-const notSimulated = ['reformat'];
+const notSimulated = ['reformat', ...Object.keys(starvations)];
 const simulatedKinds = faultKinds.filter((kind) => !notSimulated.includes(kind));
 
 /** More kinds than this in one run would leave each of them too few turns. */

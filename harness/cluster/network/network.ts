@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { Effect, Link, NodeId } from '../../../nemesis/world.ts';
+import { debianPath } from '../debian-path.ts';
 import type { Reaper } from '../reaper.ts';
 import { withinMs } from '../within.ts';
 import { address, cutRules, lossRules, namespace, nodesMax, PacketCounts, type Pair, setUpScript } from './rules.ts';
@@ -49,7 +50,6 @@ const commandTimeoutMs = 10_000;
 const probeTimeoutMs = 2000;
 /** The discard service: nobody need listen there. */
 const probePort = 9;
-const debianPath = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * @param privileged false: in a user namespace of its own, as an ordinary user must

@@ -1,0 +1,144 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { findHierarchy } from './control-group.ts';
+import { debianPath } from './debian-path.ts';
+
+/** One way to do a fault. */
+export interface Mechanism {
+  readonly name: string;
+  /** For a person: what it works by. */
+  readonly how: string;
+  /** Looks whether it works on this machine, by doing something small. @returns undefined, or what is missing */
+  probe(): Promise<Missing | undefined>;
+}
+
+export interface Missing {
+  readonly reason: string;
+  /** The Debian package that has what is missing. */
+  readonly install?: string;
+  readonly needsRoot?: true;
+}
+
+/** What a fault needs of a world, each with its mechanisms, best first. */
+export const mechanisms = {
+  links: [
+    mechanism('tcp-proxy', 'a proxy before each node’s peer port counts, drops, delays and repeats whole frames'),
+  ],
+  pause: [mechanism('sigstop', 'SIGSTOP and SIGCONT')],
+  kill: [mechanism('sigkill', 'SIGKILL')],
+  clock: [mechanism('preload-clock', 'a module in the node bends Date, performance and timers')],
+  disk: [mechanism('preload-disk', 'a module in the node stands between it and its files')],
+  power: [
+    mechanism('preload-disk', 'a module in the node keeps a journal, from which what was not synced is taken back'),
+  ],
+  files: [mechanism('files', 'the files of a node that is down are written to')],
+  cpu: [
+    mechanism('cgroup', 'a control group lets the process run for 5 ms of every 100', () => controlGroup('cpu')),
+    mechanism('sigstop-duty-cycle', 'the process is stopped for 90 ms of every 100'),
+  ],
+  memory: [
+    mechanism('cgroup', 'a control group lets the process have 128 KiB more', () => controlGroup('memory')),
+    mechanism('prlimit', 'the process may map no more', () => programs('util-linux', 'prlimit')),
+  ],
+  descriptors: [mechanism('prlimit', 'the process may open no more', () => programs('util-linux', 'prlimit'))],
+} as const satisfies { readonly [power: string]: readonly Mechanism[] };
+
+export type Power = keyof typeof mechanisms;
+
+/** What each kind of fault needs; one that is not here is done through the store's own interface. */
+const powersOf: { readonly [kind: string]: readonly Power[] } = {
+  partition: ['links'],
+  delay: ['links'],
+  jitter: ['links'],
+  loss: ['links'],
+  duplicate: ['links'],
+  reorder: ['links'],
+  reset: ['links'],
+  pause: ['pause'],
+  kill: ['kill'],
+  clock: ['clock'],
+  'power-loss': ['power'],
+  'disk-full': ['disk'],
+  'disk-error': ['disk'],
+  'disk-slow': ['disk'],
+  'disk-hung': ['disk'],
+  'disk-crash': ['disk'],
+  corruption: ['files'],
+  reformat: ['files'],
+  'starve-cpu': ['cpu'],
+  'starve-memory': ['memory'],
+  'starve-descriptors': ['descriptors'],
+};
+
+/** The mechanism chosen for each power that a run needs. */
+export type Chosen = { readonly [P in Power]?: string };
+
+/** None of the mechanisms works here. The message is one line that says what to do. */
+export class NoMechanism extends Error {
+  override readonly name = 'NoMechanism';
+}
+
+/**
+ * Chooses the best mechanism that works on this machine for all that these kinds of faults need.
+ * @param wanted names of mechanisms that go before others
+ * @throws {NoMechanism} for a power that nothing here can give
+ */
+export async function chooseMechanisms(kinds: readonly string[], wanted: readonly string[]): Promise<Chosen> {
+  const powers = [...new Set(kinds.flatMap((kind) => powersOf[kind] ?? []))];
+  const chosen = await Promise.all(powers.map(async (power) => [power, await choose(power, wanted)] as const));
+  return Object.fromEntries(chosen);
+}
+
+/** By kind of fault, for `test.json`. */
+export function mechanismsByKind(kinds: readonly string[], chosen: Chosen): { readonly [kind: string]: string } {
+  return Object.fromEntries(
+    kinds.map((kind) => {
+      const names = (powersOf[kind] ?? []).map((power) => chosen[power]);
+      return [kind, names.join(', ') || 'the store’s own interface'];
+    }),
+  );
+}
+
+async function choose(power: Power, wanted: readonly string[]): Promise<string> {
+  const candidates: readonly Mechanism[] = mechanisms[power];
+  const preferred = candidates.filter(({ name }) => wanted.includes(name));
+  const reasons: string[] = [];
+  for (const { name, probe } of [...preferred, ...candidates.filter((candidate) => !preferred.includes(candidate))]) {
+    const missing = await probe();
+    if (missing === undefined) return name;
+    reasons.push(`${name}: ${missing.reason}`);
+  }
+  throw new NoMechanism(
+    `nothing on this machine can do faults of ${power} (${reasons.join('; ')}); see splitbrain doctor`,
+  );
+}
+
+function mechanism(name: string, how: string, probe: Mechanism['probe'] = async () => undefined): Mechanism {
+  return { name, how, probe };
+}
+
+async function controlGroup(resource: 'cpu' | 'memory'): Promise<Missing | undefined> {
+  if (findHierarchy(resource) !== undefined) return undefined;
+  return { reason: `no control group over ${resource} can be made`, ...(!isRoot() && { needsRoot: true }) };
+}
+
+/** Whether all of them are on the path. */
+async function programs(install: string, ...names: readonly string[]): Promise<Missing | undefined> {
+  const absent = names.filter((name) => !isOnPath(name));
+  return absent.length === 0 ? undefined : { reason: `there is no ${absent.join(', ')}`, install };
+}
+
+function isOnPath(name: string): boolean {
+  return `${process.env.PATH}${delimiter}${debianPath}`.split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}

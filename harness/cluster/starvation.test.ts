@@ -1,0 +1,83 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import type { NodeId } from '../../nemesis/world.ts';
+import { type Cluster, startCluster } from './cluster.ts';
+import { findHierarchy } from './control-group.ts';
+import type { ProcessRecord } from './exits.ts';
+import { isControlGroup } from './reaper-records.ts';
+
+const main = fileURLToPath(new URL('../../system/main.js', import.meta.url));
+const faults = ['starve-cpu', 'starve-memory', 'starve-descriptors'];
+const random = (bound: number): number => Math.floor(Math.random() * bound);
+
+async function busyCluster(
+  t: Test,
+  wantedMechanisms: readonly string[],
+): Promise<Cluster & { readonly folder: string }> {
+  const folder = t.testdir({});
+  const world = await startCluster({ nodes: 3, folder, main, random, now: () => 0, faults, wantedMechanisms });
+  let busy = true;
+  const writes = (async () => {
+    for (let value = 0; busy; value++) {
+      const request = { method: 'PUT', body: 'x'.repeat(2000), signal: AbortSignal.timeout(500) };
+      await fetch(`${world.address(world.nodes[value % 3]!)}/v1/kv/${value % 50}`, request).catch(() => {});
+    }
+  })();
+  t.teardown(async () => {
+    busy = false;
+    await writes;
+    await world.stop();
+  });
+  while ((await world.primaries()).length === 0) await world.sleep(20);
+  return Object.assign(world, { folder });
+}
+
+function exitsOf(folder: string, node: NodeId): readonly ProcessRecord[] {
+  const text = readFileSync(join(folder, 'nodes', node, 'exits.ndjson'), 'utf8');
+  const records = text.trimEnd().split('\n');
+  return records.map((line) => JSON.parse(line) as ProcessRecord).filter(({ type }) => type === 'exit');
+}
+
+function groupsOfOurs(folder: string): readonly string[] {
+  return readdirSync(folder).filter((name) => isControlGroup(join(folder, name)));
+}
+
+for (const wanted of [['cgroup'], ['sigstop-duty-cycle', 'prlimit']]) {
+  t.test(`nodes have too little, by ${wanted.join(' and ')}`, async (t) => {
+    const hierarchies = [findHierarchy('cpu'), findHierarchy('memory')].flatMap((found) => found?.folder ?? []);
+    if (wanted.includes('cgroup') && hierarchies.length < 2) return t.comment('skipped: no control groups here');
+    const groupsBefore = hierarchies.map(groupsOfOurs);
+    const world = await busyCluster(t, wanted);
+    const mechanism = (kind: string): RegExp => {
+      t.ok(wanted.includes(world.mechanisms[kind]!) || kind === 'starve-descriptors', kind);
+      return new RegExp(world.mechanisms[kind]!);
+    };
+
+    t.match(await world.starve('1', { of: 'cpu' }), { effect: 'proven', mechanism: mechanism('starve-cpu') });
+    t.match(await world.pause('2'), { effect: 'proven' }, 'which leaves the others alone');
+    t.match(await world.resume('2'), { effect: 'proven' });
+    t.match(await world.starve('1', undefined), { effect: 'proven', proof: { answers: true } });
+    t.match(await world.starve('1', undefined), { effect: 'moot' });
+    t.match(await world.starve('1', { of: 'cpu' }), { effect: 'proven' }, 'again');
+    await world.starve('1', undefined);
+
+    const descriptors = await world.starve('2', { of: 'descriptors' });
+    t.match(descriptors, { effect: 'proven', mechanism: 'prlimit', proof: { answersNewConnections: false } });
+    t.match(await world.starve('2', undefined), { effect: 'proven', proof: { answers: true } });
+
+    // A process that happens to want no more memory has not too little.
+    const memory = await world.starve('3', { of: 'memory' });
+    t.match(memory, {
+      effect: wanted.includes('cgroup') ? 'proven' : /proven|moot/,
+      mechanism: mechanism('starve-memory'),
+    });
+    await world.starve('3', undefined);
+    await world.start('3');
+    for (const node of world.nodes)
+      t.ok(exitsOf(world.folder, node).every((exit) => 'ordered' in exit && exit.ordered));
+    await world.stop();
+    t.same(hierarchies.map(groupsOfOurs), groupsBefore);
+  });
+}
