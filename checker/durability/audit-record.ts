@@ -15,6 +15,7 @@ export type AuditRecord =
       readonly effect: Effect;
       readonly hash: string;
     }
+  | { readonly type: 'receive'; readonly index: number; readonly term: number }
   | { readonly type: 'snapshot'; readonly index: number; readonly term: number; readonly hash: string };
 
 export interface NodeAudit {
@@ -57,6 +58,9 @@ function parseRecord(node: string, line: number, text: string): AuditRecord {
       break;
     case 'leader':
       if (isIndex(term)) return { type, term };
+      break;
+    case 'receive':
+      if (isIndex(index) && isIndex(term)) return { type, index, term };
       break;
     case 'snapshot':
       if (isIndex(index) && isIndex(term) && typeof hash === 'string') return { type, index, term, hash };

@@ -3,13 +3,14 @@ import type { History, Op } from '../history/op.ts';
 import { AuditUnreadable, type NodeAudit, parseAudit } from './audit-record.ts';
 import { checkCommittedLog } from './committed-log.ts';
 
-/** Writes audit files by hand: `start 0`, `leader 2`, `5/2 op hash [effect]`, `snapshot 9/4 hash`. */
+/** Writes audit files by hand: `start 0`, `leader 2`, `5/2 op hash [effect]`, `receive 9/4`, `snapshot 9/4 hash`. */
 function audit(node: string, ...lines: string[]): NodeAudit {
   const text = lines.map((line) => {
     const [head = '', second = '', third = '', fourth = 'applied'] = line.split(' ');
     if (head === 'start') return { type: 'start', node, incarnation: 'a', applied: Number(second) };
     if (head === 'leader') return { type: 'leader', node, term: Number(second) };
-    const [index, term] = (head === 'snapshot' ? second : head).split('/').map(Number);
+    const [index, term] = (/^\d/.test(head) ? head : second).split('/').map(Number);
+    if (head === 'receive') return { type: 'receive', index, term };
     if (head === 'snapshot') return { type: 'snapshot', index, term, hash: third };
     const op = second === '-' ? {} : { op: second };
     return { type: 'apply', index, term, ...op, effect: second === '-' ? 'none' : fourth, hash: third };
@@ -93,6 +94,8 @@ t.test('log: how nodes apply', async (t) => {
   });
   t.test('a node cannot start with state that it never had', async (t) => {
     t.strictSame(kinds([leader, audit('2', 'start 0', '1/1 - h1', 'start 3')]), ['state-from-nowhere']);
+    t.strictSame(kinds([leader, audit('2', 'start 0', '1/1 - h1', 'receive 3/1', 'start 3')]), []);
+    t.strictSame(kinds([leader, audit('2', 'start 0', 'receive 2/1', 'start 3')]), ['state-from-nowhere']);
   });
   t.test('terms never fall along the log', async (t) => {
     const falling = audit('1', 'start 0', 'leader 1', 'leader 2', '1/2 a h', '2/1 b h');

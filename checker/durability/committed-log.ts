@@ -126,6 +126,9 @@ function checkSequence({ node, records }: NodeAudit, anomalies: AnomalyList): vo
         });
       }
       next = record.applied + 1;
+    } else if (record.type === 'receive') {
+      // Killed before it could say that this is installed, it may start from it.
+      reached = Math.max(reached, record.index);
     } else if (record.type === 'snapshot') {
       next = record.index + 1;
       reached = Math.max(reached, record.index);

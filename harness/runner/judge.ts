@@ -13,6 +13,7 @@ import { auditPath, readFaults, readHistory, readNodes, readSteps, readTest } fr
 import { RunFolderError, type StepViolation, type TestDescription } from '../../results/store/schema.ts';
 import { targets } from '../target/index.ts';
 import { workloads } from '../workload/index.ts';
+import { checkCoreLiveness } from './core-liveness.ts';
 import { checkFaults } from './fault-effects.ts';
 import { checkLiveness } from './liveness.ts';
 import { checkOperations } from './operations.ts';
@@ -59,6 +60,8 @@ export function judgeEvidence({ workload, faultKinds, history, faults, audits, c
   if (audits !== undefined) Object.assign(sections, committedLog(audits, history));
   if (crash !== undefined) sections.crash = crash();
   sections.liveness = checkLiveness(history);
+  const core = checkCoreLiveness(history);
+  if (core !== undefined) sections['core-liveness'] = core;
   if (faultKinds.length > 0) sections.faults = orUnknown(() => checkFaults(faultKinds, faults()));
   sections.operations = checkOperations(history);
   // A run stops at such a violation: sections that only miss its end say less than what was seen.

@@ -17,6 +17,7 @@ import type { ProcessRecord } from '../cluster/exits.ts';
 import type { Random } from '../generator/random.ts';
 import { Administration } from '../target/administration.ts';
 import { Moments } from '../target/moments.ts';
+import { coreOf } from './core.ts';
 import { Coverage } from './coverage.ts';
 import { eventKind, harnessProcess, type Scheduler, SimProcess } from './scheduler.ts';
 import { HardwareClock, SimClock } from './sim-clock.ts';
@@ -49,6 +50,8 @@ export interface SimClusterOptions {
   /** A stream of its own for each purpose, all of one seed. */
   readonly random: (purpose: string) => Random;
   readonly tuning: Tuning;
+  /** Told when another majority, or none, is connected and sound (`coreOf`). */
+  readonly onCore?: ((nodes: readonly NodeId[]) => void) | undefined;
   /** Takes each line of a node's log. */
   readonly log?: ((node: NodeId, line: string) => void) | undefined;
 }
@@ -85,6 +88,7 @@ export class SimCluster implements World {
   readonly #random: Random;
   readonly #diskFaults: SimDiskFaults;
   #ended = false;
+  #core: readonly NodeId[] = [];
   /** Whose id of the store each is or was. */
   readonly #owners = new Map<number, NodeId>();
   readonly #moments: Moments;
@@ -173,6 +177,7 @@ export class SimCluster implements World {
   async cut(links: readonly Link[]): Promise<Effect> {
     const cut = namesOf(links);
     this.network.cut(cut);
+    this.#lookAtCore();
     if (links.length === 0) return { effect: 'proven', mechanism: 'simulated', proof: { cut: 0 } };
     await this.sleep(proofUs / 1000);
     if (!this.network.hasCut(cut)) return this.#moot({ reason: 'others were cut a moment later' });
@@ -190,6 +195,7 @@ export class SimCluster implements World {
 
   async disturb(links: readonly Link[], disturbance: Disturbance): Promise<Effect> {
     this.network.disturb(namesOf(links), disturbance);
+    this.#lookAtCore();
     if (links.length === 0) return { effect: 'proven', mechanism: 'simulated', proof: { disturbed: 0 } };
     let disturbed = 0;
     // A rare loss may take a while to be seen on links that carry little.
@@ -291,6 +297,7 @@ export class SimCluster implements World {
     const { process } = this.machine(node);
     if (process === undefined || !process.alive) return this.#moot({ running: false });
     process.paused = true;
+    this.#lookAtCore();
     return { effect: 'proven', mechanism: 'simulated', proof: { paused: true } };
   }
 
@@ -299,6 +306,7 @@ export class SimCluster implements World {
     if (process === undefined || !process.alive || !process.paused) return this.#moot({ paused: false });
     const held = process.backlog.length;
     this.#options.scheduler.resume(process);
+    this.#lookAtCore();
     return { effect: 'proven', mechanism: 'simulated', proof: { held } };
   }
 
@@ -306,6 +314,7 @@ export class SimCluster implements World {
     const { clock } = this.machine(node);
     const before = { wallMs: clock.wallMs(), rate: clock.monotonicRate };
     clock.bend(fault);
+    this.#lookAtCore();
     const proof = {
       wallBeforeMs: before.wallMs,
       wallMs: clock.wallMs(),
@@ -316,7 +325,9 @@ export class SimCluster implements World {
   }
 
   async setDisk(node: NodeId, fault: DiskFault | undefined): Promise<Effect> {
-    return this.#diskFaults.set(this.machine(node), fault);
+    const set = this.#diskFaults.set(this.machine(node), fault);
+    this.#lookAtCore();
+    return set;
   }
 
   async damage(node: NodeId, damage: Damage): Promise<Effect> {
@@ -383,15 +394,42 @@ export class SimCluster implements World {
     if (!process.alive) return;
     machine.running = running;
     machine.undamaged = undefined;
+    this.#lookAtCore();
   }
 
   #log(machine: SimMachine, level: string, event: string, facts: Readonly<Record<string, unknown>>): void {
     this.coverage.logged(event, facts);
     this.#moments.logged(machine.number, event, facts);
+    if (event === 'configuration-entered') this.#lookAtCore();
     const line = JSON.stringify({ level, time: machine.clock.wallMs(), event, ...facts });
     machine.logTail.push(line);
     if (machine.logTail.length > logLinesKept) machine.logTail.shift();
     this.#options.log?.(machine.node, line);
+  }
+
+  #lookAtCore(): void {
+    const { network } = this;
+    const core = coreOf({
+      nodes: this.nodes,
+      isLive: (node) => this.#isLive(this.machine(node)),
+      isSound: (node) => this.#isSound(this.machine(node)),
+      isCut: (from, to) => network.isCut(from, to),
+      isDisturbed: (from, to) => network.isDisturbed(from, to),
+    });
+    if (core.join() === this.#core.join()) return;
+    this.#core = core;
+    this.#options.onCore?.(core);
+  }
+
+  #isLive({ process, running }: SimMachine): boolean {
+    return running !== undefined && process?.paused === false;
+  }
+
+  /** Also: it knows every node as a voter. */
+  #isSound({ clock, disk, running }: SimMachine): boolean {
+    const members = running?.inspect().members() ?? [];
+    const allVote = members.length === this.nodes.length && members.every(({ learner }) => !learner);
+    return clock.monotonicRate === 1 && disk.fault === undefined && allVote;
   }
 
   #end(machine: SimMachine, process: SimProcess): void {
@@ -400,6 +438,7 @@ export class SimCluster implements World {
     machine.running = undefined;
     this.network.processDied(process);
     this.#exchange.processDied(process);
+    this.#lookAtCore();
   }
 
   #killed(machine: SimMachine, process: SimProcess): void {

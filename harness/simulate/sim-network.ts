@@ -111,6 +111,10 @@ export class SimNetwork {
     return this.#cut === links;
   }
 
+  isDisturbed(from: string, to: string): boolean {
+    return this.#disturbed.has(`${from}>${to}`);
+  }
+
   isCut(from: string, to: string): boolean {
     return this.#cut.has(`${from}>${to}`);
   }

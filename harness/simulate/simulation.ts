@@ -10,6 +10,7 @@ import { seededRandom } from '../generator/random.ts';
 import { scripted } from '../generator/scripted.ts';
 import type { RunClock } from '../runner/clock.ts';
 import { conduct } from '../runner/conduct.ts';
+import { coreName } from '../runner/core-liveness.ts';
 import { judgeEvidence } from '../runner/judge.ts';
 import { Recorder } from '../runner/recorder.ts';
 import { kvClient } from '../target/kv-operations.ts';
@@ -73,9 +74,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   const log = new EventLog(watch.trace);
   const scheduler = new Scheduler(log);
   const random = (purpose: string) => seededRandom(plan.seed, purpose);
-  const cluster = new SimCluster({ nodes: plan.nodes, system, scheduler, random, tuning: plan.tuning, log: watch.log });
   const workload = workloadNamed(plan.workload);
-  cluster.behave(plan.network, plan.disk);
   const checks = new StepChecks();
   const violations: StepViolation[] = [];
   let failure: { readonly error: unknown } | undefined;
@@ -114,6 +113,25 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     history.push(op);
     log.text(JSON.stringify(op));
   });
+  const boundMs = coreBoundMs(plan);
+  const cluster = new SimCluster({
+    nodes: plan.nodes,
+    system,
+    scheduler,
+    random,
+    tuning: plan.tuning,
+    log: watch.log,
+    onCore(nodes) {
+      recorder.record({
+        time: clock.nowNs(),
+        process: 'nemesis',
+        type: 'info',
+        f: coreName,
+        value: { nodes: [...nodes], boundMs },
+      });
+    },
+  });
+  cluster.behave(plan.network, plan.disk);
   const store = (node: string) => new StoreClient(node, cluster.exchange);
   let nemesis: Nemesis | undefined;
   const startFaults = () => {
@@ -179,6 +197,13 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     faults,
     cluster,
   };
+}
+
+/** Ten election timeouts, and as long as the worst of disks and networks may keep the leader's first entries. */
+function coreBoundMs({ tuning, disk, network }: SimulationPlan): number {
+  const electionMs = tuning.electionTicks * tuning.tickMs;
+  const stallMs = disk.stall === 0 ? 0 : disk.stallUs / 1000;
+  return Math.ceil(10 * electionMs + 2 * stallMs + (4 * (network.latencyUs + network.jitterUs)) / 1000);
 }
 
 function workloadNamed(name: string): Workload {

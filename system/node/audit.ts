@@ -28,6 +28,11 @@ export class Audit {
     this.#lines += `{"type":"apply","index":${index},"term":${term},${operation}"effect":"${effect}","hash":"${hash}"}\n`;
   }
 
+  /** A peer's snapshot begins to arrive: from here on this node may start with it, be it killed before it is installed. */
+  receive(index: number, term: number): void {
+    this.#lines += `${JSON.stringify({ type: 'receive', index, term })}\n`;
+  }
+
   snapshot(index: number, term: number, hash: string): void {
     this.#lines += `${JSON.stringify({ type: 'snapshot', index, term, hash })}\n`;
   }

@@ -6,6 +6,7 @@ import { type BasicStatus, MemoryStorage, NO_DATA, NONE } from '../raft/index.ts
 import { type OpenedStorage, openStorage } from '../storage/index.ts';
 import { Audit, type AuditSink } from './audit.ts';
 import type { NodeConfig } from './config.ts';
+import type { MemberState } from './membership.ts';
 import { bootstrapEntries, type LogSink, Node } from './node.ts';
 import { Replica } from './replica.ts';
 
@@ -29,6 +30,8 @@ export interface Inspection {
   readonly snapshotIndex: number;
   /** Digest of the state at `applied`. */
   hash(): string;
+  /** Who belongs to the cluster, as far as this node has applied its log. */
+  members(): readonly MemberState[];
   /** Term of a log entry; undefined when it is compacted or not there. */
   termAt(index: number): number | undefined;
 }
@@ -119,6 +122,7 @@ export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSin
       applied: node.appliedIndex,
       snapshotIndex: node.snapshotIndex,
       hash: () => node.store.hash(),
+      members: () => node.members,
       termAt: (index) => node.termAt(index),
     }),
     async stop() {

@@ -578,6 +578,8 @@ export class Node {
     if (metadata === undefined || this.#isReceivingSnapshot || this.#stopped) return undefined;
     if (metadata.index <= this.#replica.appliedIndex) return undefined;
     this.#isReceivingSnapshot = true;
+    this.#audit?.receive(metadata.index, metadata.term);
+    this.#audit?.flush();
     const over = () => {
       this.#isReceivingSnapshot = false;
     };
