@@ -82,6 +82,11 @@ t.test('a cluster of processes', async (t) => {
     t.match(await world.reset(both('1', '3')), { effect: 'proven', proof: { connections: 2 } });
   });
 
+  t.test('healing a disk that nothing could break is moot', async (t) => {
+    t.match(await world.setDisk?.('1', undefined), { effect: 'moot' });
+    await t.rejects(world.setDisk!('1', { type: 'full' }), /without the disk module/);
+  });
+
   t.test('a pause stops one process and no other', async (t) => {
     const pid = pidOf(folder, '2');
     t.match(await world.pause('2'), { effect: 'proven', proof: { pid, state: 'T', siblingsStopped: '' } });

@@ -81,12 +81,11 @@ export class NodeDisk {
    */
   async set(fault: DiskFault | undefined): Promise<Effect> {
     const { process, breakable } = this.#options;
-    if (!breakable) throw new Error('the cluster was started without the disk module');
-    const before = this.#fault;
-    this.#fault = fault;
-    if (before === undefined && fault === undefined) {
+    if (this.#fault === undefined && fault === undefined) {
       return { effect: 'moot', mechanism, proof: { reason: 'it is whole already' } };
     }
+    if (!breakable) throw new Error('the cluster was started without the disk module');
+    this.#fault = fault;
     process.expect('disk', fault === undefined ? undefined : (exit, lines) => isMadeBy(fault, exit, lines));
     const { exited } = process;
     const counts = await this.#tell({ fault: fault ?? null });
