@@ -77,6 +77,19 @@ export function pairs(flag: string): (given: unknown) => ReadonlyMap<string, str
   };
 }
 
+/** A regular expression, as its text. */
+export function expression(flag: string): (given: unknown) => string {
+  return (given) => {
+    const pattern = text(flag)(given);
+    try {
+      new RegExp(pattern);
+    } catch (error) {
+      throw new UsageError(`--${flag} ${pattern}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    return pattern;
+  };
+}
+
 /** Any text but the empty one. */
 export function text(flag: string): (given: unknown) => string {
   return (given) => {

@@ -1,18 +1,21 @@
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { relative } from 'node:path';
 import type { Argv } from 'yargs';
+import { type Valid, worst } from '../../checker/verdict.ts';
 import { defaultKinds, faultKinds } from '../../nemesis/kinds.ts';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { seedBound } from '../generator/random.ts';
 import { mutants } from '../mutants/catalog.ts';
 import { plant } from '../mutants/plant.ts';
-import { type Plan, runTest } from '../runner/run.ts';
+import { type LeftRunning, type Plan, runTest } from '../runner/run.ts';
 import { targets } from '../target/index.ts';
 import { workloads } from '../workload/index.ts';
 import { exitCodeOf } from './exit.ts';
-import { duration, integer, oneOf, someOf, text, threads } from './flags.ts';
+import { duration, expression, integer, oneOf, someOf, text, threads } from './flags.ts';
 import { interruptible } from './interruptible.ts';
 import { showProgress } from './progress.ts';
+import { recordedFaults } from './recorded-faults.ts';
 import { chooseTarget, optionsOf, targetFlags, toldOptions } from './target-choice.ts';
 import { UsageError } from './usage-error.ts';
 import { verdictText } from './verdict-text.ts';
@@ -126,6 +129,35 @@ export function flags(yargs: Argv) {
       requiresArg: true,
       coerce: oneOf('mutant', mutants),
     })
+    .option('faults', {
+      describe: 'Do again the faults of this faults.ndjson, at their times, instead of drawn ones',
+      type: 'string',
+      requiresArg: true,
+      coerce: recordedFaults,
+    })
+    .option('log-pattern', {
+      describe: "A regular expression: a line of a node's log that it matches makes the run invalid",
+      type: 'string',
+      requiresArg: true,
+      coerce: expression('log-pattern'),
+    })
+    .option('test-count', {
+      describe: 'Run the test so many times, each with the next seed',
+      defaultDescription: '1, or without end with --until-fail',
+      type: 'string',
+      requiresArg: true,
+      coerce: integer('test-count', 1, 1_000_000),
+    })
+    .option('until-fail', {
+      describe: 'Run it again and again, each time with the next seed, until it is not valid',
+      type: 'boolean',
+      default: false,
+    })
+    .option('leave-running', {
+      describe: 'When the verdict is told, leave the nodes running, to be looked at, until Ctrl-C',
+      type: 'boolean',
+      default: false,
+    })
     .option('port', {
       describe: 'The first of the client ports',
       defaultDescription: 'any free ones',
@@ -155,13 +187,29 @@ export const testCommand = {
   handler: test,
 };
 
-/** Runs the test and tells the verdict; gives the exit code. */
+/** Runs the test, as often as it was asked for, and tells each verdict; gives the exit code of the worst. */
 async function test(given: Flags): Promise<number> {
-  const plan = await planOf(given);
+  const first = await planOf(given);
+  const most = given['test-count'] ?? (given['until-fail'] ? Number.POSITIVE_INFINITY : 1);
   const { signal, release } = interruptible('healing, ending the nodes and checking what was recorded');
+  const verdicts: Valid[] = [];
+  try {
+    while (verdicts.length < most && !signal.aborted) {
+      const seed = (first.seed + verdicts.length) % seedBound;
+      const valid = await oneTest(withSeed(first, seed), given.json, signal);
+      verdicts.push(valid);
+      if (given['until-fail'] && valid !== true) break;
+    }
+  } finally {
+    release();
+  }
+  return exitCodeOf(worst(verdicts));
+}
+
+async function oneTest(plan: Plan, asJson: boolean, signal: AbortSignal): Promise<Valid> {
   let hide = () => {};
   try {
-    const { folder, report, results } = await runTest(
+    const { folder, report, results, left } = await runTest(
       plan,
       (progress) => {
         hide = showProgress(progress);
@@ -169,7 +217,7 @@ async function test(given: Flags): Promise<number> {
       signal,
     );
     hide();
-    if (given.json) {
+    if (asJson) {
       console.log(JSON.stringify({ folder, report, ...results }));
     } else {
       const title = `${plan.name} on ${plan.nodes} nodes of ${plan.target.name}, seed ${plan.seed}`;
@@ -186,10 +234,24 @@ async function test(given: Flags): Promise<number> {
         ),
       );
     }
-    return exitCodeOf(results.valid);
+    if (left !== undefined) await leave(left, signal);
+    return results.valid;
   } finally {
     hide();
-    release();
+  }
+}
+
+/** The nodes go on until Ctrl-C. */
+async function leave({ addresses, end }: LeftRunning, signal: AbortSignal): Promise<void> {
+  for (const [node, address] of addresses) process.stderr.write(`node ${node} runs: ${address}\n`);
+  process.stderr.write('the nodes are left running; Ctrl-C ends them\n');
+  // A promise alone keeps no process alive.
+  const alive = setInterval(() => {}, 1_000_000);
+  try {
+    if (!signal.aborted) await once(signal, 'abort');
+  } finally {
+    clearInterval(alive);
+    await end();
   }
 }
 
@@ -210,7 +272,11 @@ export async function planOf(given: Flags): Promise<Plan> {
   if (mutant !== undefined && target.name !== 'kvstore') {
     throw new UsageError(`--mutant ${mutant.name}: only kvstore has planted bugs, not ${target.name}`);
   }
-  const faults = given.nemesis ?? defaultKinds.filter((kind) => target.faults.includes(kind));
+  const script = given.faults?.script;
+  const scripted = script && [...new Set(script.map(({ kind }) => kind))];
+  const faults = given.nemesis ?? scripted ?? defaultKinds.filter((kind) => target.faults.includes(kind));
+  const unasked = scripted?.find((kind) => !faults.includes(kind));
+  if (unasked !== undefined) throw new UsageError(`--nemesis leaves out ${unasked}, which --faults has`);
   const impossible = faults.find((kind) => !target.faults.includes(kind));
   if (impossible !== undefined) {
     const possible =
@@ -235,6 +301,8 @@ export async function planOf(given: Flags): Promise<Plan> {
     seed,
     port: given.port ?? null,
     mutant: mutant?.name ?? null,
+    faults: given.faults?.path ?? null,
+    'log-pattern': given['log-pattern'] ?? null,
   };
   return {
     name: mutant?.name ?? workload.name,
@@ -246,6 +314,8 @@ export async function planOf(given: Flags): Promise<Plan> {
     ratePerS: given.rate,
     timeLimitMs: given['time-limit'],
     faults,
+    script,
+    leaveRunning: given['leave-running'],
     faultIntervalMs: given['nemesis-interval'],
     keys: given.keys,
     opsPerKey: given['ops-per-key'],
@@ -256,15 +326,30 @@ export async function planOf(given: Flags): Promise<Plan> {
     systemFolder: mutant && plant(mutant),
     runsRoot: given.results,
     options,
-    commands: (folder) => ({ again: againCommand(seed), check: command('check', folder) }),
+    commands: commandsOf(seed),
   };
 }
 
-/** What was typed, with the seed that it had or was given. */
+/** The same run with other draws. */
+function withSeed(plan: Plan, seed: number): Plan {
+  return { ...plan, seed, options: { ...plan.options, seed }, commands: commandsOf(seed) };
+}
+
+function commandsOf(seed: number): Plan['commands'] {
+  return (folder) => ({ again: againCommand(seed), check: command('check', folder) });
+}
+
+/** What was typed, once, with the seed that it had or was given. */
 function againCommand(seed: number): string {
-  const typed = process.argv.slice(2).filter((word) => word !== '--json');
-  const seeded = typed.some((word) => word === '--seed' || word.startsWith('--seed='));
-  return command(...typed, ...(seeded ? [] : ['--seed', String(seed)]));
+  const typed: string[] = [];
+  const words = process.argv.slice(2);
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    if (/^--(json|until-fail)$|^--(seed|test-count)=/.test(word)) continue;
+    if (/^--(seed|test-count)$/.test(word)) at++;
+    else typed.push(word);
+  }
+  return command(...typed, '--seed', String(seed));
 }
 
 /** A line to copy, that runs this very program from this folder. */

@@ -16,6 +16,7 @@ import { workloads } from '../workload/index.ts';
 import { checkCoreLiveness } from './core-liveness.ts';
 import { checkFaults } from './fault-effects.ts';
 import { checkLiveness } from './liveness.ts';
+import { checkLogPattern } from './log-pattern.ts';
 import { checkOperations } from './operations.ts';
 
 type Sections = { [checker: string]: Section };
@@ -31,6 +32,8 @@ export interface Evidence {
   readonly audits: (() => readonly NodeAudit[]) | undefined;
   /** Undefined for a target without processes. */
   readonly crash: (() => Section) | undefined;
+  /** Undefined when there is nothing that the nodes' logs must not say. */
+  readonly logPattern?: (() => Section) | undefined;
   /** What was seen broken while it ran; only a simulated world looks. */
   readonly steps: readonly StepViolation[];
 }
@@ -43,6 +46,7 @@ export function judge(folder: string): Results {
   const test = readTest(folder);
   const { records: history } = readHistory(folder);
   const target = targets.get(String(test.options.target));
+  const { 'log-pattern': pattern } = test.options;
   return judgeEvidence({
     workload: test.workload ?? '',
     faultKinds: faultKindsAsked(test),
@@ -50,15 +54,18 @@ export function judge(folder: string): Results {
     faults: () => readFaults(folder).records,
     audits: target?.audited ? () => readAudits(folder, test) : undefined,
     crash: target === undefined ? crashOf(folder) : target.faults.length > 0 ? () => crash(folder) : undefined,
+    logPattern: typeof pattern === 'string' ? () => checkLogPattern(folder, pattern) : undefined,
     steps: readSteps(folder),
   });
 }
 
 /** The same for evidence that is not in a folder: most simulated runs never see a disk. */
-export function judgeEvidence({ workload, faultKinds, history, faults, audits, crash, steps }: Evidence): Results {
+export function judgeEvidence(evidence: Evidence): Results {
+  const { workload, faultKinds, history, faults, audits, crash, logPattern, steps } = evidence;
   const sections: Sections = { ...checkWorkload(workload, history) };
   if (audits !== undefined) Object.assign(sections, committedLog(audits, history));
   if (crash !== undefined) sections.crash = crash();
+  if (logPattern !== undefined) sections['log-pattern'] = orUnknown(logPattern);
   sections.liveness = checkLiveness(history);
   const core = checkCoreLiveness(history);
   if (core !== undefined) sections['core-liveness'] = core;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Op } from '../../checker/history/op.ts';
 import type { Results } from '../../checker/verdict.ts';
 import { startNemesis } from '../../nemesis/nemesis.ts';
+import type { ScriptedFault } from '../../nemesis/script.ts';
 import { writeReport } from '../../results/report/build.ts';
 import { files } from '../../results/store/layout.ts';
 import type { TestDescription } from '../../results/store/schema.ts';
@@ -31,6 +32,8 @@ export interface Plan {
   readonly ratePerS: number;
   readonly timeLimitMs: number;
   readonly faults: readonly string[];
+  /** Exactly these faults, instead of drawn ones. */
+  readonly script?: readonly ScriptedFault[] | undefined;
   readonly faultIntervalMs: number;
   readonly keys: number;
   readonly opsPerKey: number;
@@ -38,6 +41,8 @@ export interface Plan {
   readonly convergeMaxMs: number;
   readonly seed: number;
   readonly port?: number | undefined;
+  /** The nodes are not ended when the run is over. */
+  readonly leaveRunning?: boolean;
   /** The compiled system with a planted bug, in place of the target's own. */
   readonly systemFolder?: string | undefined;
   /** Where run folders go. */
@@ -61,6 +66,16 @@ export interface Finished {
   readonly folder: string;
   readonly report: string;
   readonly results: Results;
+  /** Present when the nodes were to be left running, and the run was not interrupted. */
+  readonly left?: LeftRunning;
+}
+
+/** Nodes that outlive their run. */
+export interface LeftRunning {
+  /** Where each serves, where the target says so. */
+  readonly addresses: ReadonlyMap<string, string>;
+  /** Ends them, and waits until they are gone. */
+  end(): Promise<void>;
 }
 
 /**
@@ -87,6 +102,7 @@ export async function runTest(
     const stream = seededRandom(plan.seed, purpose);
     return (bound: number) => stream.below(bound);
   };
+  let left: LeftRunning | undefined;
   try {
     const system = await plan.target.setUp({
       workload: plan.workload.name,
@@ -121,24 +137,35 @@ export async function runTest(
           phase = next;
         },
       });
+      if (plan.leaveRunning && !signal.aborted) left = leftRunning(system);
     } finally {
-      await system.tearDown();
+      if (left === undefined) await system.tearDown();
     }
   } finally {
     run.close();
   }
 
-  phase = 'judge';
-  const results = judge(run.folder);
-  run.writeResults(results);
-  const report = writeReport(run.folder);
-  if (results.valid === true) removeData(run.folder, description.nodes);
-  return { folder: run.folder, report, results };
+  try {
+    phase = 'judge';
+    const results = judge(run.folder);
+    run.writeResults(results);
+    const report = writeReport(run.folder);
+    if (results.valid === true && left === undefined) removeData(run.folder, description.nodes);
+    return { folder: run.folder, report, results, ...(left && { left }) };
+  } catch (error) {
+    await left?.end();
+    throw error;
+  }
+}
+
+function leftRunning(system: System): LeftRunning {
+  const addresses = system.nodes.map((node) => [node, system.address?.(node) ?? 'its address is its own'] as const);
+  return { addresses: new Map(addresses), end: () => system.tearDown() };
 }
 
 /** Every fault goes to `faults.ndjson` with its proof, and in short into the history, among the operations. */
 function nemesisFor(
-  { faults: kinds, faultIntervalMs }: Plan,
+  { faults: kinds, faultIntervalMs, script }: Plan,
   { world }: System,
   clock: RunClock,
   random: (bound: number) => number,
@@ -152,6 +179,7 @@ function nemesisFor(
     startNemesis({
       world,
       kinds,
+      script,
       intervalMs: faultIntervalMs,
       random,
       now: () => clock.nowNs(),

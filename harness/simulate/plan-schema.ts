@@ -72,7 +72,8 @@ const setting: z.ZodType<Setting> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('reaction'), reaction }),
 ]);
 
-const fault = z.object({
+/** A fault as it stands in a script. */
+export const scriptedFault = z.object({
   kind: z.string(),
   variant: z.string(),
   startNs: count,
@@ -118,7 +119,7 @@ const plan = z.object({
     snapshotEntries: count,
     segmentBytes: count,
   }),
-  script: z.object({ operations: z.array(operation), faults: z.array(fault) }).optional(),
+  script: z.object({ operations: z.array(operation), faults: z.array(scriptedFault) }).optional(),
 });
 
 /**

@@ -37,6 +37,7 @@ export const kvstore: Target = {
       nodes: cluster.nodes,
       world: cluster,
       mechanisms: cluster.mechanisms,
+      address: (node) => cluster.address(node),
       client: (node) => kvClient(new StoreClient(cluster.address(node), exchange), workload, timeoutMs),
       status: () => statuses(cluster.nodes, (node) => new StoreClient(cluster.address(node), exchange)),
       async tearDown() {

@@ -44,6 +44,8 @@ export interface System {
   /** The fault mechanisms chosen, by fault kind, for `test.json`. */
   readonly mechanisms: { readonly [kind: string]: string };
   client(node: NodeId): Client;
+  /** Where a person reaches the node. */
+  address?(node: NodeId): string;
   /** What every node says about itself now; a node that does not answer says nothing, and is left out. */
   status(): Promise<readonly NodeStatus[]>;
   /** Ends everything that `setUp` began and waits until it is gone. Twice is the same as once. */

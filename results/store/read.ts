@@ -62,7 +62,12 @@ export function readHistory(folder: string): Lines<Op> {
 }
 
 export function readFaults(folder: string): Lines<Fault> {
-  return readLines(join(folder, files.faults), parseFault);
+  return readFaultFile(join(folder, files.faults));
+}
+
+/** A `faults.ndjson` that may stand anywhere. */
+export function readFaultFile(path: string): Lines<Fault> {
+  return readLines(path, parseFault);
 }
 
 /** What was seen broken between two events; nothing where no world looks there. */

@@ -75,6 +75,7 @@ export const etcd: Target = {
       nodes,
       world,
       mechanisms: world.mechanisms,
+      address: (node) => members.get(node)?.clientReach ?? '',
       client: (node) => kvClient(storeOver(gateway(node).store(isSerializable)), options.workload, options.opTimeoutMs),
       async status() {
         const told = await Promise.all(nodes.map((node) => statusOf(node, gateway(node))));

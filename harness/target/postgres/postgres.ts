@@ -84,6 +84,7 @@ export const postgres: Target = {
       nodes,
       world,
       mechanisms: world.mechanisms,
+      address: () => `postgresql://${user}@127.0.0.1:${port}/postgres`,
       client: () => postgresClient(() => open(options.opTimeoutMs), options.workload, isolation),
       status: async () => ((await answers()) ? [{ node, leader: true, term: 0, applied: 0, hash: '' }] : []),
       tearDown: () => world.stop(),

@@ -59,6 +59,7 @@ export const redis: Target = {
       nodes,
       world,
       mechanisms: world.mechanisms,
+      address: (node) => members.get(node)?.server ?? '',
       client: (node) => redisClient(() => primary(node), options.workload, options.opTimeoutMs),
       status: () => statuses(members),
       tearDown: () => world.stop(),
