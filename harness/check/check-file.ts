@@ -15,5 +15,5 @@ export interface CheckedFile {
  */
 export async function checkFile(path: string, model: CheckModel, options: ModelOptions = {}): Promise<CheckedFile> {
   const { format, events, warnings } = await readHistory(path);
-  return { section: await model.check({ events, format }, options), warnings };
+  return { section: await model.check(events, { ...model.defaults?.(format), ...options }), warnings };
 }

@@ -12,6 +12,7 @@ import { checkTxn, type TxnModel, type TxnOptions } from '../../checker/txn/chec
 import { checkLongFork, type LongForkOptions } from '../../checker/txn/long-fork.ts';
 import type { Section } from '../../checker/verdict.ts';
 import { checkEvents } from './check-events.ts';
+import type { LeavingOut } from './leaving-out.ts';
 
 /** What a history can be asked, beside its model: each model has its own of these. */
 export type ModelOptions = Pick<LinearOptions, 'failedCas' | 'initial'> &
@@ -20,19 +21,19 @@ export type ModelOptions = Pick<LinearOptions, 'failedCas' | 'initial'> &
   LongForkOptions &
   SetFullOptions;
 
-/** A history as a model is given it. */
-interface Given {
-  readonly events: Events;
-  readonly format: Format;
-}
-
 /** Something that a history can be judged as. */
 export interface CheckModel {
   /** The section of the results. */
   readonly section: string;
   /** The options that it has; others are not for it. */
   readonly options: readonly (keyof ModelOptions)[];
-  readonly check: (given: Given, options: ModelOptions) => Section | Promise<Section>;
+  /** What a format means by itself. */
+  readonly defaults?: (format: Format) => ModelOptions;
+  readonly check: (events: Events, options: ModelOptions) => Section | Promise<Section>;
+  /** What may be left out of a history while an anomaly of a kind is still one of the whole. */
+  readonly leavingOut: (kind: string) => LeavingOut;
+  /** What it took from the beginning of a history, as options: the same for any part of it. */
+  readonly settled?: (section: Section) => ModelOptions;
 }
 
 /** By its linearizability. A Jepsen text log says of a failed cas that the state was different; Porcupine's keys start as empty strings. */
@@ -41,14 +42,18 @@ function linear(model: string): CheckModel {
   return {
     section: 'linear',
     options: ['failedCas', 'initial'],
-    check: ({ events, format }, { failedCas, initial }) =>
+    defaults: (format) => ({
+      ...(format === 'text' ? { failedCas: 'observed' as const } : {}),
+      ...(format === 'porcupine' ? { initial: '' } : {}),
+    }),
+    check: (events, { failedCas, initial }) =>
       checkEvents(events, {
         model,
-        ...(format === 'text' ? { failedCas: 'observed' as const } : {}),
-        ...(format === 'porcupine' ? { initial: '' } : {}),
         ...(failedCas === undefined ? {} : { failedCas }),
         ...(initial === undefined ? {} : { initial }),
       }),
+    // Its counterexamples are minimal, and proven to be part of the whole.
+    leavingOut: () => 'nothing',
   };
 }
 
@@ -58,8 +63,25 @@ function transactions(model: TxnModel, ...more: readonly (keyof ModelOptions)[])
   return {
     section: 'txn',
     options: [...SHARED_TXN_OPTIONS, ...more],
-    check: ({ events }, options) => checkTxn(events, { ...options, model }),
+    check: (events, options) => checkTxn(events, { ...options, model }),
+    leavingOut: (kind) =>
+      model === 'closed-predicate' ? 'only-reads' : kind === 'garbage-read' ? 'not-sources' : 'anything',
   };
+}
+
+/** A model without options. */
+function plain(
+  section: string,
+  check: (events: Events) => Section,
+  leavingOut: (kind: string) => LeavingOut,
+): CheckModel {
+  return { section, options: [], check: (events) => check(events), leavingOut };
+}
+
+/** Of what was added and seen: what was not added must not be made so, nor what was not seen. */
+function sourcesOrObservers(kind: string): LeavingOut {
+  if (kind === 'unexpected-element') return 'not-sources';
+  return kind === 'duplicated-element' ? 'anything' : 'not-observers';
 }
 
 /** Every model by its name, as `--model` takes it. */
@@ -73,7 +95,12 @@ export const checkModels: ReadonlyMap<string, CheckModel> = new Map<string, Chec
     {
       section: 'bank',
       options: ['accounts', 'total', 'negativeBalances'],
-      check: ({ events }, options) => checkBank(events, options),
+      check: (events, options) => checkBank(events, options),
+      leavingOut: () => 'anything',
+      settled: ({ details = {} }) => ({
+        ...(typeof details.total === 'number' ? { total: details.total } : {}),
+        ...(Array.isArray(details.accounts) ? { accounts: details.accounts as readonly string[] } : {}),
+      }),
     },
   ],
   [
@@ -81,7 +108,8 @@ export const checkModels: ReadonlyMap<string, CheckModel> = new Map<string, Chec
     {
       section: 'long-fork',
       options: ['groupSize'],
-      check: ({ events }, options) => checkLongFork(events, options),
+      check: (events, options) => checkLongFork(events, options),
+      leavingOut: () => 'anything',
     },
   ],
   [
@@ -89,10 +117,11 @@ export const checkModels: ReadonlyMap<string, CheckModel> = new Map<string, Chec
     {
       section: 'set-full',
       options: ['linearizable'],
-      check: ({ events }, options) => checkSetFull(events, options),
+      check: (events, options) => checkSetFull(events, options),
+      leavingOut: sourcesOrObservers,
     },
   ],
-  ['counter-bounds', { section: 'counter-bounds', options: [], check: ({ events }) => checkCounterBounds(events) }],
-  ['total-queue', { section: 'total-queue', options: [], check: ({ events }) => checkTotalQueue(events) }],
-  ['unique-ids', { section: 'unique-ids', options: [], check: ({ events }) => checkUniqueIds(events) }],
+  ['counter-bounds', plain('counter-bounds', checkCounterBounds, () => 'only-reads')],
+  ['total-queue', plain('total-queue', checkTotalQueue, sourcesOrObservers)],
+  ['unique-ids', plain('unique-ids', checkUniqueIds, () => 'anything')],
 ]);

@@ -96,6 +96,7 @@ function consistency({ details = {} }: Section): (readonly [label: string, text:
   ];
 }
 
-function isFile(what: string): boolean {
+/** Whether it is a history file, not a run. */
+export function isFile(what: string): boolean {
   return what === standardInput || (statSync(what, { throwIfNoEntry: false })?.isFile() ?? false);
 }

@@ -48,6 +48,9 @@ t.test('a mistake gets one clear line and exit code 254', async (t) => {
     [['check', 'nowhere'], /no run "nowhere"/],
     [['check', 'nowhere', '--model', 'nope'], /--model nope: there is no such model; known: register/],
     [['check', main, '--model', 'list-append', '--consistency-model', 'x'], /no consistency model "x"; known are 1SR/],
+    [['shrink', 'nowhere', '--model', 'kv'], /--model is for history files/],
+    [['shrink', main, '--workers', '2'], /--workers is for runs/],
+    [['shrink', '-'], /--out FILE says where/],
     [['report', 'nowhere'], /no run "nowhere"/],
   ];
   for (const [words, line] of table) {
@@ -76,6 +79,36 @@ t.test('a history with a broken line names the file and the line', async (t) => 
   t.equal(cut.exitCode, exitCodes.valid);
   const standardInput = await splitbrain(['check', '-'], { cwd: dir, inputFile: join(dir, 'broken.ndjson') });
   t.match(standardInput.stderr, /^splitbrain: -: line 2: /, 'also from standard input');
+});
+
+t.test('a history is made small, and judged from the smaller file', async (t) => {
+  const write = (process: number, value: number) =>
+    ['invoke', 'ok'].map((type) => JSON.stringify({ process, type, f: 'write', value }));
+  const read = (process: number, value: number) => [
+    JSON.stringify({ process, type: 'invoke', f: 'read', value: null }),
+    JSON.stringify({ process, type: 'ok', f: 'read', value }),
+  ];
+  const stale = [...write(0, 1), ...write(0, 3), ...read(1, 3), ...write(0, 2), ...read(1, 1)];
+  const dir = t.testdir({ 'stale.ndjson': `${stale.join('\n')}\n`, 'fine.ndjson': `${write(0, 1).join('\n')}\n` });
+  const shrunk = await splitbrain(['shrink', 'stale.ndjson', '--model', 'register', '--json'], { cwd: dir });
+  t.equal(shrunk.exitCode, exitCodes.valid);
+  t.match(JSON.parse(shrunk.stdout), { wanted: 'linear:nonlinearizable', from: 5, to: 3, file: 'stale.shrunk.ndjson' });
+  const { again } = JSON.parse(shrunk.stdout) as { again: readonly string[] };
+  const checked = await splitbrain(again.slice(2), { cwd: dir });
+  t.equal(checked.exitCode, exitCodes.invalid, 'the command that is printed shows the anomaly');
+  const out = await splitbrain(['shrink', '-', '--model', 'register', '--out', 'x'], {
+    cwd: dir,
+    inputFile: join(dir, 'stale.ndjson'),
+  });
+  t.match(out.stdout, /operations 5 -> 3\n.*history x\n/s);
+  t.equal(readFileSync(join(dir, 'x'), 'utf8').split('\n').length, 7);
+  const fine = await splitbrain(['shrink', 'fine.ndjson', '--model', 'register'], { cwd: dir });
+  t.equal(fine.exitCode, exitCodes.usage);
+  t.match(fine.stderr, /fine\.ndjson: as register it shows no anomaly that could be shrunk/);
+  const other = await splitbrain(['shrink', 'stale.ndjson', '--model', 'register', '--anomaly', 'linear:x'], {
+    cwd: dir,
+  });
+  t.match(other.stderr, /--anomaly linear:x: the history shows linear:nonlinearizable/);
 });
 
 t.test('a history of another tool is judged as any model', async (t) => {

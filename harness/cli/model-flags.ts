@@ -103,14 +103,30 @@ export function modelFlags<T>(yargs: Argv<T>) {
 }
 
 /** The flags that were given, as the options of a model. */
-type Given = { readonly [flag in keyof typeof optionOf]?: unknown } & { readonly model?: string | undefined };
+export type ModelFlags = { readonly [flag in keyof typeof optionOf]?: unknown } & {
+  readonly model?: string | undefined;
+};
+
+/** The flags that give a model these options, as words of a command. */
+export function flagWords(options: ModelOptions): string[] {
+  return (Object.keys(optionOf) as (keyof typeof optionOf)[]).flatMap((flag) => {
+    const value = options[optionOf[flag]];
+    if (value === undefined) return [];
+    if (flag === 'initial') return ['--initial', JSON.stringify(value)];
+    return typeof value === 'boolean' ? [value ? `--${flag}` : `--no-${flag}`] : [`--${flag}`, String(value)];
+  });
+}
 
 /**
  * The model of a history file with its options.
  *
  * @throws UsageError for a flag that the model does not have
  */
-export function modelOf(given: Given): { readonly name: string; readonly model: CheckModel; options: ModelOptions } {
+export function modelOf(given: ModelFlags): {
+  readonly name: string;
+  readonly model: CheckModel;
+  options: ModelOptions;
+} {
   const name = given.model ?? 'cas-register';
   const model = checkModels.get(name)!;
   const flags = flagsGiven(given);
@@ -120,13 +136,13 @@ export function modelOf(given: Given): { readonly name: string; readonly model: 
 }
 
 /** @throws UsageError for a flag of history files, where a run is judged, which says itself what it was */
-export function refuseModel(given: Given): void {
+export function refuseModel(given: ModelFlags): void {
   if (given.model !== undefined) throw new UsageError('--model is for history files; a run says itself what it was');
   const [flag] = flagsGiven(given);
   if (flag !== undefined) throw new UsageError(`--${flag} is for history files`);
 }
 
-function flagsGiven(given: Given): (keyof typeof optionOf)[] {
+function flagsGiven(given: ModelFlags): (keyof typeof optionOf)[] {
   return (Object.keys(optionOf) as (keyof typeof optionOf)[]).filter((flag) => given[flag] !== undefined);
 }
 

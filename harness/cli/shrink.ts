@@ -8,23 +8,27 @@ import { signatureOf } from '../simulate/signature.ts';
 import { type Simulated, simulate } from '../simulate/simulation.ts';
 import { loadSystem } from '../simulate/system-module.ts';
 import { WorkerPool } from '../simulate/worker-pool.ts';
+import { isFile } from './check.ts';
 import { exitCodes } from './exit.ts';
 import { duration, integer, text } from './flags.ts';
 import { interruptible } from './interruptible.ts';
+import { modelFlags, refuseModel } from './model-flags.ts';
+import { shrinkFile } from './shrink-history.ts';
 import { readSimulated } from './simulated-run.ts';
 import { UsageError } from './usage-error.ts';
 
 function flags(yargs: Argv) {
-  return yargs
-    .positional('run', {
-      describe: 'The run folder of a simulated run that failed, a test (its latest run), or latest',
+  return modelFlags(yargs)
+    .positional('what', {
+      describe:
+        'The run folder of a simulated run that failed, a test (its latest run), latest, a history file, or - for standard input',
       default: 'latest',
       type: 'string',
-      coerce: text('run'),
+      coerce: text('what'),
     })
     .option('anomaly', {
       describe: 'What must stay, section:kind as in results.json',
-      defaultDescription: 'the first that the run shows',
+      defaultDescription: 'the first that is found',
       type: 'string',
       requiresArg: true,
       coerce: text('anomaly'),
@@ -37,11 +41,18 @@ function flags(yargs: Argv) {
       coerce: duration('time-limit', 1000, 86_400_000),
     })
     .option('workers', {
-      describe: 'Worker threads',
+      describe: 'For a run: worker threads',
       defaultDescription: 'one a core',
       type: 'string',
       requiresArg: true,
       coerce: integer('workers', 1, 256),
+    })
+    .option('out', {
+      describe: 'For a history file: where the smaller one goes',
+      defaultDescription: 'NAME.shrunk.ndjson, beside it',
+      type: 'string',
+      requiresArg: true,
+      coerce: text('out'),
     })
     .option('results', {
       describe: 'Where run folders are, and the smaller one goes',
@@ -54,16 +65,25 @@ function flags(yargs: Argv) {
 }
 
 export const shrinkCommand = {
-  command: 'shrink [run]',
-  describe: 'Make a failing simulated run small while its anomaly stays',
-  builder: (yargs: Argv) => flags(yargs).example('$0 shrink sim-local-read', 'the latest run of that test'),
-  handler: shrinkRun,
+  command: 'shrink [what]',
+  describe: 'Make a failing simulated run, or any history, small while its anomaly stays',
+  builder: (yargs: Argv) =>
+    flags(yargs)
+      .example('$0 shrink sim-local-read', 'the latest run of that test')
+      .example('$0 shrink history.edn --model list-append', 'fewer operations with the same kind of anomaly'),
+  handler: (given: Awaited<ReturnType<typeof flags>['argv']>) => {
+    if (!isFile(given.what)) return shrinkRun(given);
+    if (given.workers !== undefined) throw new UsageError('--workers is for runs; a history is shrunk by one thread');
+    return shrinkFile(given);
+  },
 };
 
 /** Writes the smaller run's folder. Exit code 0 when there is one, 2 when the anomaly did not come back at all. */
 async function shrinkRun(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<number> {
+  refuseModel(given);
+  if (given.out !== undefined) throw new UsageError('--out is for history files; a smaller run gets a folder');
   const began = performance.now();
-  const folder = findRun(given.results, given.run);
+  const folder = findRun(given.results, given.what);
   const { plan, mutant, systemFolder, codeDiffers } = readSimulated(folder);
   if (codeDiffers !== undefined) process.stderr.write(`${codeDiffers}\n`);
   const ran = await simulate(plan, await loadSystem(systemFolder));
