@@ -16,13 +16,14 @@ for (let index = 256; index < tables.length; index++) {
 }
 
 /**
+ * Of the bytes in [from, to).
  * @param previous the checksum of the bytes before these, to go on from; 0 at the start
  * @returns an unsigned 32-bit checksum
  */
-export function crc32c(bytes: Uint8Array, previous = 0): number {
+export function crc32c(bytes: Uint8Array, previous = 0, from = 0, to = bytes.length): number {
   let crc = ~previous;
-  let at = 0;
-  for (const end = bytes.length - 7; at < end; at += 8) {
+  let at = from;
+  for (const end = to - 7; at < end; at += 8) {
     crc ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
     crc =
       tables[1792 + (crc & 255)]! ^
@@ -34,6 +35,6 @@ export function crc32c(bytes: Uint8Array, previous = 0): number {
       tables[256 + bytes[at + 6]!]! ^
       tables[bytes[at + 7]!]!;
   }
-  for (; at < bytes.length; at++) crc = (crc >>> 8) ^ tables[(crc ^ bytes[at]!) & 255]!;
+  for (; at < to; at++) crc = (crc >>> 8) ^ tables[(crc ^ bytes[at]!) & 255]!;
   return ~crc >>> 0;
 }

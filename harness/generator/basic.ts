@@ -93,8 +93,9 @@ export function map(change: (template: Template, context: Context) => Template, 
       const step = inner.op(context);
       if (step.kind !== 'op') return andThen(step, (next) => map(change, next));
       const { time, thread, process } = step.op;
-      const op: Invocation = { ...change(step.op, context), time, thread, process };
-      return { ...step, op, next: map(change, step.next) };
+      const { f, key, value } = change(step.op, context);
+      const op: Invocation = { f, key, value, time, thread, process };
+      return { kind: 'op', op, next: map(change, step.next), at: step.at };
     },
     update(context, event) {
       const next = inner.update(context, event);

@@ -139,5 +139,5 @@ function rotatingFrom(rotation: Rotation, slots: readonly Slot[], keyNext: numbe
 }
 
 function onKey(key: Value, inner: Generator): Generator {
-  return map((template) => ({ ...template, key }), inner);
+  return map(({ f, value }) => ({ f, key, value }), inner);
 }

@@ -52,7 +52,9 @@ function paced(gap: (context: Context) => number, inner: Generator, due: number 
       const step = inner.op(context);
       if (step.kind !== 'op') return andThen(step, (next) => paced(gap, next, start));
       const time = step.op.time > context.time ? Math.max(start, step.op.time) : start;
-      return { kind: 'op', op: { ...step.op, time }, next: paced(gap, step.next, time + gap(context)) };
+      const { f, key, value, thread, process } = step.op;
+      const op = { f, key, value, time, thread, process };
+      return { kind: 'op', op, next: paced(gap, step.next, time + gap(context)) };
     },
     update: (context, event) => paced(gap, inner.update(context, event), due),
   };

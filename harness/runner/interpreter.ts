@@ -70,6 +70,7 @@ class Run {
   readonly #options: InterpreterOptions;
   readonly #workers: readonly Worker[];
   readonly #threads: readonly Thread[];
+  readonly #processOf = (thread: Thread) => (typeof thread === 'number' ? this.#workers[thread]!.process : thread);
   readonly #finish: (result: Interpreted) => void;
   readonly #abort: (error: unknown) => void;
   #generator: Generator;
@@ -150,7 +151,7 @@ class Run {
   }
 
   #begin(op: Invocation, now: number): void {
-    const { thread, process, time: meant, ...what } = op;
+    const { thread, process, time: meant, f, key, value } = op;
     const worker = typeof thread === 'number' ? this.#workers[thread] : undefined;
     invariant(worker !== undefined && worker.current === undefined, 'a thread that is not free', { op });
     const node = this.#options.nodes[worker.thread % this.#options.nodes.length];
@@ -164,10 +165,10 @@ class Run {
     this.#lateness.maxNs = Math.max(this.#lateness.maxNs, late);
     if (late > lateNs) this.#lateness.late++;
     const id = `${worker.process}-${this.#operations++}`;
-    this.#options.recorder.record({ time: now, process: worker.process, type: 'invoke', ...what, op: id, node });
-    this.#tell({ ...what, type: 'invoke', time: now, thread, process });
+    this.#options.recorder.record({ time: now, process: worker.process, type: 'invoke', f, key, value, op: id, node });
+    this.#tell({ type: 'invoke', time: now, thread, process, f, key, value });
     let answered = false;
-    worker.client.invoke({ ...what, op: id, process: worker.process }, (outcome) =>
+    worker.client.invoke({ f, key, value, op: id, process: worker.process }, (outcome) =>
       this.#guard(() => {
         invariant(!answered, 'a client answered twice', { op });
         answered = true;
@@ -179,11 +180,10 @@ class Run {
   #end(worker: Worker, op: Invocation, outcome: Outcome): void {
     if (this.#settled) return;
     const now = this.#options.clock.nowNs();
-    const { thread, process, time: _, ...what } = op;
-    const { type, ...answer } = outcome;
-    const end = { time: now, process, type, ...what, ...answer };
+    const { thread, process, f, key } = op;
+    const { type, value = op.value, error } = outcome;
     // Only a client thread has a client, so its process is a number.
-    this.#options.recorder.record({ ...end, process: worker.process });
+    this.#options.recorder.record({ time: now, process: worker.process, type, f, key, value, error });
     worker.current = undefined;
     this.#busy--;
     if (outcome.type === 'info') {
@@ -191,7 +191,7 @@ class Run {
       worker.client = undefined;
       worker.process += this.#workers.length;
     }
-    this.#tell({ ...end, thread });
+    this.#tell({ type, time: now, thread, process, f, key, value, error });
     this.#pump();
   }
 
@@ -200,14 +200,19 @@ class Run {
   }
 
   #context(time: number): Context {
-    const workers = this.#workers;
     return {
       time,
       random: this.#options.random,
       threads: this.#threads,
-      free: workers.filter(({ current }) => current === undefined).map(({ thread }) => thread),
-      process: (thread) => (typeof thread === 'number' ? workers[thread]!.process : thread),
+      free: this.#free(),
+      process: this.#processOf,
     };
+  }
+
+  #free(): Thread[] {
+    const free: Thread[] = [];
+    for (const { thread, current } of this.#workers) if (current === undefined) free.push(thread);
+    return free;
   }
 
   /** One alarm at most: whatever wakes the run first asks again for everything. */

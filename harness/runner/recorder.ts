@@ -9,6 +9,11 @@ export interface Counts {
   readonly info: number;
 }
 
+/** An operation without its place in the history; a field that is undefined is as good as missing. */
+type Recorded = Pick<Op, 'time' | 'process' | 'type' | 'f'> & {
+  readonly [Field in 'key' | 'value' | 'error' | 'op' | 'node']?: Op[Field] | undefined;
+};
+
 /**
  * Puts operations into the order in which they happened and hands each to `append` at once, which has written it
  * when it returns: the death of the harness loses nothing. Counts along the way.
@@ -24,8 +29,20 @@ export class Recorder {
   }
 
   /** Gives the operation its place in the history. */
-  record(op: Omit<Op, 'index'>): void {
-    this.#append({ index: this.#index++, ...op });
+  record(what: Recorded): void {
+    const op: { -readonly [Field in keyof Op]: Op[Field] } = {
+      index: this.#index++,
+      time: what.time,
+      process: what.process,
+      type: what.type,
+      f: what.f,
+    };
+    if (what.key !== undefined) op.key = what.key;
+    if (what.value !== undefined) op.value = what.value;
+    if (what.error !== undefined) op.error = what.error;
+    if (what.op !== undefined) op.op = what.op;
+    if (what.node !== undefined) op.node = what.node;
+    this.#append(op);
     if (op.process === 'nemesis') return;
     if (op.type !== 'invoke') {
       this.#counts[op.type]++;

@@ -79,6 +79,9 @@ export class SimExchange {
 }
 
 /** What the HTTP server and the HTTP client do to header names. */
-function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
+function lowerCase(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  let isLower = true;
+  for (const name in headers) isLower &&= name === name.toLowerCase();
+  if (isLower) return headers;
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }

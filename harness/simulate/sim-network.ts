@@ -51,6 +51,24 @@ export interface LinkCounters {
   dropped: number;
 }
 
+/** One way between two nodes: what is done to it now, and what was seen on it. */
+class SimLink {
+  readonly name: string;
+  isCut = false;
+  disturbance: Disturbance = undisturbed;
+  readonly counters: LinkCounters = { passed: 0, disturbed: 0, dropped: 0 };
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  forgetCounters(): void {
+    this.counters.passed = 0;
+    this.counters.disturbed = 0;
+    this.counters.dropped = 0;
+  }
+}
+
 interface Bound {
   readonly process: SimProcess;
   readonly accept: (connection: Connection) => void;
@@ -68,9 +86,8 @@ export class SimNetwork {
   readonly #listeners = new Map<string, Bound>();
   readonly #connections = new Set<SimConnection>();
   #cut: ReadonlySet<string> = new Set();
-  readonly #counters = new Map<string, LinkCounters>();
-  #disturbed: ReadonlySet<string> = new Set();
-  #disturbance: Disturbance = undisturbed;
+  /** By name, `from>to`. */
+  readonly #links = new Map<string, SimLink>();
   #ephemeralPort = 32_768;
   /** Told of each mishap. */
   readonly happened: (what: CoverageName) => void;
@@ -92,18 +109,20 @@ export class SimNetwork {
   /** Cuts exactly these directed links, `from>to`. */
   cut(links: ReadonlySet<string>): void {
     this.#cut = links;
-    this.#counters.clear();
+    this.#know(links);
+    for (const link of this.#links.values()) {
+      link.isCut = links.has(link.name);
+      link.forgetCounters();
+    }
   }
 
   /** Disturbs exactly these directed links, `from>to`. */
   disturb(links: ReadonlySet<string>, disturbance: Disturbance): void {
-    this.#disturbed = links;
-    this.#disturbance = disturbance;
-    this.#counters.clear();
-  }
-
-  disturbanceOf(from: string, to: string): Disturbance {
-    return this.#disturbed.has(`${from}>${to}`) ? this.#disturbance : undisturbed;
+    this.#know(links);
+    for (const link of this.#links.values()) {
+      link.disturbance = links.has(link.name) ? disturbance : undisturbed;
+      link.forgetCounters();
+    }
   }
 
   /** Are these the links that are cut now? */
@@ -112,18 +131,19 @@ export class SimNetwork {
   }
 
   isDisturbed(from: string, to: string): boolean {
-    return this.#disturbed.has(`${from}>${to}`);
+    return this.link(from, to).disturbance !== undisturbed;
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#cut.has(`${from}>${to}`);
+    return this.link(from, to).isCut;
+  }
+
+  link(from: string, to: string): SimLink {
+    return this.#linkNamed(`${from}>${to}`);
   }
 
   counters(from: string, to: string): LinkCounters {
-    const name = `${from}>${to}`;
-    const counters = this.#counters.get(name) ?? { passed: 0, disturbed: 0, dropped: 0 };
-    this.#counters.set(name, counters);
-    return counters;
+    return this.link(from, to).counters;
   }
 
   /** The process is gone: its peers see their connections reset. */
@@ -181,6 +201,20 @@ export class SimNetwork {
     this.#connections.delete(connection);
   }
 
+  #linkNamed(name: string): SimLink {
+    let link = this.#links.get(name);
+    if (link === undefined) {
+      link = new SimLink(name);
+      this.#links.set(name, link);
+    }
+    return link;
+  }
+
+  /** Links that carried nothing yet can be cut, too. */
+  #know(names: ReadonlySet<string>): void {
+    for (const name of names) this.#linkNamed(name);
+  }
+
   async #listen(process: SimProcess, address: Address, accept: (connection: Connection) => void): Promise<Listener> {
     const bound = { host: process.node, port: address.port === 0 ? this.#ephemeralPort++ : address.port };
     const name = nameOf(bound);
@@ -199,8 +233,9 @@ export class SimNetwork {
     near.handle(handlers);
     this.#connections.add(near);
     const target = address.host;
-    if (this.isCut(process.node, target)) {
-      this.counters(process.node, target).dropped++;
+    const link = this.link(process.node, target);
+    if (link.isCut) {
+      link.counters.dropped++;
       near.failLater(dialTimeoutUs, new PortError('ETIMEDOUT', `no answer from ${nameOf(address)}`));
       return near;
     }
@@ -241,6 +276,8 @@ export class SimConnection implements Connection {
   readonly bufferedBytes = 0;
   closed = false;
   other: SimConnection | undefined;
+  /** The way to the other end. */
+  #link: SimLink | undefined;
   readonly #network: SimNetwork;
   #handlers: ConnectionHandlers | undefined;
   /** What was written before the other end was there. */
@@ -264,6 +301,7 @@ export class SimConnection implements Connection {
 
   join(other: SimConnection): void {
     this.other = other;
+    this.#link = this.#network.link(this.process.node, other.process.node);
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const bytes of early) this.#send(bytes);
@@ -288,7 +326,7 @@ export class SimConnection implements Connection {
 
   resume(): void {
     this.#paused = false;
-    for (const bytes of this.#held.splice(0)) this.#arriveLater(0, bytes);
+    for (const bytes of this.#held.splice(0)) this.#arriveLater(0, bytes, undefined);
   }
 
   end(): void {
@@ -337,12 +375,13 @@ export class SimConnection implements Connection {
 
   #send(bytes: Uint8Array): void {
     const { other } = this;
-    if (other === undefined || other.closed) return;
+    const link = this.#link;
+    if (other === undefined || link === undefined || other.closed) return;
     const network = this.#network;
-    const counters = network.counters(this.process.node, other.process.node);
+    const { counters, disturbance } = link;
     const first = !this.#wrote;
     this.#wrote = true;
-    if (network.isCut(this.process.node, other.process.node)) {
+    if (link.isCut) {
       counters.dropped++;
       // Without its handshake the stream says nothing: as a dial that nobody answers.
       if (first) this.fail(new PortError('ETIMEDOUT', 'no answer'));
@@ -361,7 +400,6 @@ export class SimConnection implements Connection {
         return;
       }
     }
-    const disturbance = network.disturbanceOf(this.process.node, other.process.node);
     const isDisturbed = !first && disturbance !== undisturbed;
     const { delayMs, jitterMs, lossPercent, duplicatePercent, reorderPercent } = disturbance;
     if (isDisturbed && network.percent(lossPercent)) {
@@ -375,31 +413,31 @@ export class SimConnection implements Connection {
     if (isDisturbed && network.percent(duplicatePercent)) {
       network.happened('frames repeated');
       counters.disturbed++;
-      other.#arriveLater(addedUs + network.strayUs(), bytes);
+      other.#arriveLater(addedUs + network.strayUs(), bytes, link);
     }
     if (isDisturbed && network.percent(reorderPercent)) {
       network.happened('frames overtaken');
       counters.disturbed++;
-      other.#arriveLater(addedUs + network.latencyUs() + network.strayUs(), bytes);
+      other.#arriveLater(addedUs + network.latencyUs() + network.strayUs(), bytes, link);
       return;
     }
     if (!first && network.chance(conditions.duplicate)) {
       network.happened('frames repeated');
-      other.#arriveLater(network.strayUs(), bytes);
+      other.#arriveLater(network.strayUs(), bytes, link);
     }
     if (!first && network.chance(conditions.reorder)) {
       network.happened('frames overtaken');
-      other.#arriveLater(network.latencyUs() + network.strayUs(), bytes);
+      other.#arriveLater(network.latencyUs() + network.strayUs(), bytes, link);
       return;
     }
     const delayUs = this.#orderedDelay(addedUs + network.latencyUs());
     if (bytes.length > 1 && network.chance(50)) {
       const cut = 1 + network.pieceAt(bytes.length - 1);
-      other.#arriveLater(delayUs, bytes.subarray(0, cut));
-      other.#arriveLater(delayUs, bytes.subarray(cut));
+      other.#arriveLater(delayUs, bytes.subarray(0, cut), link);
+      other.#arriveLater(delayUs, bytes.subarray(cut), link);
       return;
     }
-    other.#arriveLater(delayUs, bytes);
+    other.#arriveLater(delayUs, bytes, link);
   }
 
   #orderedDelay(delayUs: number): number {
@@ -408,14 +446,14 @@ export class SimConnection implements Connection {
     return this.#lastArrivalUs - now;
   }
 
-  #arriveLater(delayUs: number, bytes: Uint8Array): void {
+  /** @param link what the bytes come over; undefined: they are here already */
+  #arriveLater(delayUs: number, bytes: Uint8Array, link: SimLink | undefined): void {
     const detail = bytes.length ^ ((bytes[bytes.length - 1] ?? 0) << 24) ^ ((bytes[bytes.length - 2] ?? 0) << 16);
-    const from = this.other?.process.node;
     const arrive = () => {
       if (this.closed) return;
       // What was under way when the link was cut is lost, too.
-      if (from !== undefined && this.#network.isCut(from, this.process.node)) {
-        this.#network.counters(from, this.process.node).dropped++;
+      if (link?.isCut) {
+        link.counters.dropped++;
         return;
       }
       if (this.#paused) this.#held.push(bytes);

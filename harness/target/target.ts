@@ -4,8 +4,8 @@ import type { NodeId, World } from '../../nemesis/world.ts';
 /** An operation on its way to a node. */
 export interface Request {
   readonly f: string;
-  readonly key?: Value;
-  readonly value?: Value;
+  readonly key?: Value | undefined;
+  readonly value?: Value | undefined;
   /** Who asks; unique among all that ask at the same time. */
   readonly process: number;
   /** Unique in the run; a store that can carry it writes it into its log, for the committed-log audit. */

@@ -1,5 +1,4 @@
 /** The write-ahead log and the snapshot files. Start with `openStorage`. */
-export { ENTRY_HEADER_BYTES, encodedEntriesBytes, readEntries, writeEntries } from './entry-codec.ts';
 export { type OpenedStorage, openStorage, type Repair, type StorageOptions } from './open-storage.ts';
 export type { SnapshotFiles, SnapshotId, SnapshotReader, SnapshotWriter } from './snapshot-files.ts';
 export { CorruptStorageError } from './storage-error.ts';

@@ -1,6 +1,6 @@
 import { invariant } from '../assert.ts';
 import { crc32c } from '../crc32c.ts';
-import { getU32, putU32 } from './entry-codec.ts';
+import { getU32, putU32 } from '../entry-codec.ts';
 
 /*
  * A frame is what one write makes durable: a header of 32 bytes, then a payload; the next frame starts at the
@@ -77,7 +77,7 @@ export function sealFrame(
   putU32(buffer, at + 16, header.sequence);
   putU32(buffer, at + 20, header.previous);
   putU32(buffer, at + 24, checksum);
-  putU32(buffer, at + 28, crc32c(buffer.subarray(at, at + 28)));
+  putU32(buffer, at + 28, crc32c(buffer, 0, at, at + 28));
   return checksum;
 }
 
@@ -85,7 +85,7 @@ export function sealFrame(
 export function readFrameHeader(bytes: Uint8Array, at: number, sequence: number): FrameHeader | undefined {
   if (at + FRAME_HEADER_BYTES > bytes.length) return undefined;
   if ((bytes[at]! | (bytes[at + 1]! << 8)) !== MAGIC || getU32(bytes, at + 16) !== sequence) return undefined;
-  if (crc32c(bytes.subarray(at, at + 28)) !== getU32(bytes, at + 28)) return undefined;
+  if (crc32c(bytes, 0, at, at + 28) !== getU32(bytes, at + 28)) return undefined;
   return {
     kind: bytes[at + 2]!,
     mask: bytes[at + 3]!,

@@ -1,5 +1,5 @@
+import { encodedEntriesBytes, getU32, getU48, putU32, putU48, readEntries, writeEntries } from '../entry-codec.ts';
 import type { ConfState, Entry, HardState, SnapshotMetadata } from '../raft/index.ts';
-import { encodedEntriesBytes, getU32, getU48, putU32, putU48, readEntries, writeEntries } from './entry-codec.ts';
 import type { LogBatch } from './write-ahead-log.ts';
 
 // The payloads of frames. Rare ones are JSON; that of a batch, which is on the hot path, is binary:

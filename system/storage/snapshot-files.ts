@@ -1,8 +1,8 @@
 import { invariant } from '../assert.ts';
 import { crc32c } from '../crc32c.ts';
+import { getU32, putU32 } from '../entry-codec.ts';
 import { type File, type FileSystem, PortError } from '../ports.ts';
 import type { SnapshotMetadata } from '../raft/index.ts';
-import { getU32, putU32 } from './entry-codec.ts';
 import { decodeJson, encodeJson, isCount, isObject, readSnapshotMetadata } from './log-record.ts';
 import { CorruptStorageError } from './storage-error.ts';
 

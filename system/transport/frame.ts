@@ -1,4 +1,5 @@
 import { crc32c } from '../crc32c.ts';
+import { getU32, putU32 } from '../entry-codec.ts';
 
 /**
  * Peer frames: `u32 length (of what follows) | u8 kind | payload | u32 CRC-32C of kind and payload`,
@@ -46,10 +47,9 @@ export function encodeFrame(kind: number, payload: Uint8Array): Uint8Array {
 
 /** Fills in length, kind and checksum of a frame whose payload already lies at offset 5, four bytes before its end. */
 export function sealFrame(frame: Uint8Array, kind: number): Uint8Array {
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  view.setUint32(0, frame.length - 4, true);
+  putU32(frame, 0, frame.length - 4);
   frame[4] = kind;
-  view.setUint32(frame.length - 4, crc32c(frame.subarray(4, frame.length - 4)), true);
+  putU32(frame, frame.length - 4, crc32c(frame, 0, 4, frame.length - 4));
   return frame;
 }
 
@@ -90,7 +90,7 @@ export class FrameDecoder {
     let at = 0;
     this.#neededBytes = 4;
     while (bytes.length - at >= 4) {
-      const frameBytes = 4 + readUint32(bytes, at);
+      const frameBytes = 4 + getU32(bytes, at);
       if (frameBytes < frameOverheadBytes || frameBytes > this.#bytesMax) {
         throw new FrameError(`a frame of ${frameBytes} bytes (${frameOverheadBytes} to ${this.#bytesMax} are allowed)`);
       }
@@ -98,11 +98,12 @@ export class FrameDecoder {
         this.#neededBytes = frameBytes;
         break;
       }
-      const frame = bytes.subarray(at, at + frameBytes);
-      const expected = readUint32(frame, frameBytes - 4);
-      const actual = crc32c(frame.subarray(4, frameBytes - 4));
+      const end = at + frameBytes;
+      const expected = getU32(bytes, end - 4);
+      const actual = crc32c(bytes, 0, at + 4, end - 4);
       if (expected !== actual) throw new FrameError(`a frame's checksum is ${expected}, its bytes say ${actual}`);
-      at += frameBytes;
+      const frame = at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end);
+      at = end;
       this.#onFrame({ kind: frame[4]!, payload: frame.subarray(5, frameBytes - 4), bytes: frame });
     }
     if (at < bytes.length) {
@@ -110,10 +111,6 @@ export class FrameDecoder {
       this.#pendingBytes = bytes.length - at;
     }
   }
-}
-
-function readUint32(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
 
 function concatenate(chunks: readonly Uint8Array[], totalBytes: number): Uint8Array {

@@ -1,216 +1,220 @@
-import type { ConfState, Snapshot } from '../raft/index.ts';
+import { encodedEntriesBytes, getU32, getU48, putU32, putU48, readEntries, writeEntries } from '../entry-codec.ts';
 import {
+  type ConfState,
   type Entry,
-  EntryType,
   type Message,
   MessageType,
   type MutableMessage,
   NO_DATA,
   newMessage,
+  type Snapshot,
 } from '../raft/index.ts';
 import { FrameError, frameKind, frameOverheadBytes, sealFrame } from './frame.ts';
 
 /**
  * A raft message on the wire, inside a frame of kind `message` (or `snapshotStart`):
  *
- *     u8 type | u8 flags (1 reject, 2 snapshot, 4 committed) | f64 to from term logTerm index commit rejectHint context vote
- *     | [committed: f64 index term]
- *     | [snapshot: f64 index term | u8 autoLeave | 4 × (u32 count | f64…) | u32 length | data]
- *     | u32 count of entries | entries: u8 type | f64 term index | u32 length | data
+ *     u8 type | u16 what else there is (`Has`) | u48 to from term | u48 each of logTerm index commit rejectHint context vote
+ *     that is not zero | [committed: u48 index term]
+ *     | [snapshot: u48 index term | u8 autoLeave | 4 × (u32 count | u48…) | u32 length | data]
+ *     | [u32 bytes of entries | entries, as in the log]
  *
- * Little-endian; integers beyond 32 bits are exact as doubles up to 2^53. `responses` never travel.
+ * Little-endian. Most messages fill few of their fields, and are sent to everybody many times a second: small ones
+ * stay small. `responses` never travel.
  */
-const headBytes = 2 + 9 * 8;
-const entryHeadBytes = 1 + 8 + 8 + 4;
+const Has = {
+  reject: 1,
+  snapshot: 2,
+  committed: 4,
+  entries: 8,
+  logTerm: 16,
+  index: 32,
+  commit: 64,
+  rejectHint: 128,
+  context: 256,
+  vote: 512,
+} as const;
+const HAS_ALL = 1023;
+
+const NUMBER_BYTES = 6;
+const HEAD_BYTES = 3 + 3 * NUMBER_BYTES;
 
 /** @returns a whole frame */
 export function encodeMessage(message: Message, kind: number = frameKind.message): Uint8Array {
-  let bytes = frameOverheadBytes + headBytes + 4;
-  for (const entry of message.entries) bytes += entryHeadBytes + entry.data.length;
-  if (message.committed !== undefined) bytes += 2 * 8;
-  if (message.snapshot !== undefined) bytes += snapshotBytes(message.snapshot);
-  const frame = new Uint8Array(bytes);
-  const writer = new Writer(frame, 5);
-  writer.u8(message.type);
-  writer.u8(
-    (message.reject ? 1 : 0) | (message.snapshot === undefined ? 0 : 2) | (message.committed === undefined ? 0 : 4),
-  );
-  writer.f64(message.to);
-  writer.f64(message.from);
-  writer.f64(message.term);
-  writer.f64(message.logTerm);
-  writer.f64(message.index);
-  writer.f64(message.commit);
-  writer.f64(message.rejectHint);
-  writer.f64(message.context);
-  writer.f64(message.vote);
-  if (message.committed !== undefined) {
-    writer.f64(message.committed.index);
-    writer.f64(message.committed.term);
+  const { logTerm, index, commit, rejectHint, context, vote, reject, snapshot, committed, entries } = message;
+  let has = reject ? Has.reject : 0;
+  let bytes = frameOverheadBytes + HEAD_BYTES;
+  if (snapshot !== undefined) {
+    has |= Has.snapshot;
+    bytes += snapshotBytes(snapshot);
   }
-  if (message.snapshot !== undefined) writeSnapshot(writer, message.snapshot);
-  writer.u32(message.entries.length);
-  for (const entry of message.entries) {
-    writer.u8(entry.type);
-    writer.f64(entry.term);
-    writer.f64(entry.index);
-    writer.bytes(entry.data);
+  if (committed !== undefined) {
+    has |= Has.committed;
+    bytes += 2 * NUMBER_BYTES;
+  }
+  if (entries.length > 0) {
+    has |= Has.entries;
+    bytes += 4 + encodedEntriesBytes(entries);
+  }
+  if (logTerm !== 0) has |= Has.logTerm;
+  if (index !== 0) has |= Has.index;
+  if (commit !== 0) has |= Has.commit;
+  if (rejectHint !== 0) has |= Has.rejectHint;
+  if (context !== 0) has |= Has.context;
+  if (vote !== 0) has |= Has.vote;
+  for (let bit: number = Has.logTerm; bit <= Has.vote; bit <<= 1) if (has & bit) bytes += NUMBER_BYTES;
+
+  const frame = new Uint8Array(bytes);
+  frame[5] = message.type;
+  frame[6] = has;
+  frame[7] = has >>> 8;
+  putU48(frame, 8, message.to);
+  putU48(frame, 14, message.from);
+  putU48(frame, 20, message.term);
+  let at = 5 + HEAD_BYTES;
+  if (has & Has.logTerm) at = put(frame, at, logTerm);
+  if (has & Has.index) at = put(frame, at, index);
+  if (has & Has.commit) at = put(frame, at, commit);
+  if (has & Has.rejectHint) at = put(frame, at, rejectHint);
+  if (has & Has.context) at = put(frame, at, context);
+  if (has & Has.vote) at = put(frame, at, vote);
+  if (committed !== undefined) at = put(frame, put(frame, at, committed.index), committed.term);
+  if (snapshot !== undefined) at = putSnapshot(frame, at, snapshot);
+  if (has & Has.entries) {
+    putU32(frame, at, encodedEntriesBytes(entries));
+    writeEntries(entries, frame, at + 4);
   }
   return sealFrame(frame, kind);
 }
 
 /** @throws FrameError when the payload is not a message; entries' data are views of it */
 export function decodeMessage(payload: Uint8Array): Message {
-  const reader = new Reader(payload);
-  const type = messageTypes.get(reader.u8());
+  if (payload.length < HEAD_BYTES) throw cutOff();
+  const type = messageTypes[payload[0]!];
   if (type === undefined) throw new FrameError('a message of unknown type');
-  const flags = reader.u8();
-  const message: MutableMessage = newMessage(type, reader.integer());
-  message.from = reader.integer();
-  message.term = reader.integer();
-  message.logTerm = reader.integer();
-  message.index = reader.integer();
-  message.commit = reader.integer();
-  message.rejectHint = reader.integer();
-  message.context = reader.integer();
-  message.vote = reader.integer();
-  message.reject = (flags & 1) !== 0;
-  if ((flags & 4) !== 0) message.committed = { index: reader.integer(), term: reader.integer() };
-  if ((flags & 2) !== 0) message.snapshot = readSnapshot(reader);
-  const count = reader.count(entryHeadBytes);
-  if (count > 0) {
-    const entries: Entry[] = [];
-    for (let i = 0; i < count; i++) {
-      const entryType = entryTypes.get(reader.u8());
-      if (entryType === undefined) throw new FrameError('an entry of unknown type');
-      const term = reader.integer();
-      const index = reader.integer();
-      entries.push({ type: entryType, term, index, data: reader.bytes() });
-    }
-    message.entries = entries;
-  }
+  const has = payload[1]! | (payload[2]! << 8);
+  if (has > HAS_ALL) throw new FrameError('a message with unknown parts');
+  const message: MutableMessage = newMessage(type, getU48(payload, 3));
+  message.from = getU48(payload, 9);
+  message.term = getU48(payload, 15);
+  message.reject = (has & Has.reject) !== 0;
+  const reader = new Reader(payload, HEAD_BYTES);
+  if (has & Has.logTerm) message.logTerm = reader.number();
+  if (has & Has.index) message.index = reader.number();
+  if (has & Has.commit) message.commit = reader.number();
+  if (has & Has.rejectHint) message.rejectHint = reader.number();
+  if (has & Has.context) message.context = reader.number();
+  if (has & Has.vote) message.vote = reader.number();
+  if (has & Has.committed) message.committed = { index: reader.number(), term: reader.number() };
+  if (has & Has.snapshot) message.snapshot = readSnapshot(reader);
+  if (has & Has.entries) message.entries = reader.entries();
   reader.end();
   return message;
 }
 
-const messageTypes: ReadonlyMap<number, MessageType> = byNumber(Object.values(MessageType));
-const entryTypes: ReadonlyMap<number, EntryType> = byNumber(Object.values(EntryType));
-
-function byNumber<T extends number>(values: readonly T[]): ReadonlyMap<number, T> {
-  return new Map(values.map((value) => [value, value]));
-}
+const messageTypes: readonly (MessageType | undefined)[] = Object.values(MessageType).reduce<MessageType[]>(
+  (byNumber, type) => {
+    byNumber[type] = type;
+    return byNumber;
+  },
+  [],
+);
 
 function snapshotBytes({ metadata, data }: Snapshot): number {
   const { voters, learners, votersOutgoing, learnersNext } = metadata.confState;
   const ids = voters.length + learners.length + votersOutgoing.length + learnersNext.length;
-  return 8 + 8 + 1 + 4 * 4 + ids * 8 + 4 + data.length;
+  return 2 * NUMBER_BYTES + 1 + 4 * 4 + ids * NUMBER_BYTES + 4 + data.length;
 }
 
-function writeSnapshot(writer: Writer, { metadata, data }: Snapshot): void {
-  writer.f64(metadata.index);
-  writer.f64(metadata.term);
-  writer.u8(metadata.confState.autoLeave ? 1 : 0);
+function putSnapshot(target: Uint8Array, from: number, { metadata, data }: Snapshot): number {
+  let at = put(target, put(target, from, metadata.index), metadata.term);
+  target[at++] = metadata.confState.autoLeave ? 1 : 0;
   const { voters, learners, votersOutgoing, learnersNext } = metadata.confState;
   for (const ids of [voters, learners, votersOutgoing, learnersNext]) {
-    writer.u32(ids.length);
-    for (const id of ids) writer.f64(id);
+    putU32(target, at, ids.length);
+    at += 4;
+    for (const id of ids) at = put(target, at, id);
   }
-  writer.bytes(data);
+  putU32(target, at, data.length);
+  target.set(data, at + 4);
+  return at + 4 + data.length;
 }
 
 function readSnapshot(reader: Reader): Snapshot {
-  const index = reader.integer();
-  const term = reader.integer();
+  const index = reader.number();
+  const term = reader.number();
   const autoLeave = reader.u8() === 1;
   const confState: ConfState = {
-    voters: reader.integers(),
-    learners: reader.integers(),
-    votersOutgoing: reader.integers(),
-    learnersNext: reader.integers(),
+    voters: reader.numbers(),
+    learners: reader.numbers(),
+    votersOutgoing: reader.numbers(),
+    learnersNext: reader.numbers(),
     autoLeave,
   };
   return { metadata: { index, term, confState }, data: reader.bytes() };
 }
 
-class Writer {
-  readonly #target: Uint8Array;
-  readonly #view: DataView;
-  #at: number;
+/** @returns where the number ends */
+function put(target: Uint8Array, at: number, value: number): number {
+  putU48(target, at, value);
+  return at + NUMBER_BYTES;
+}
 
-  constructor(target: Uint8Array, at: number) {
-    this.#target = target;
-    this.#view = new DataView(target.buffer, target.byteOffset, target.byteLength);
-    this.#at = at;
-  }
-
-  u8(value: number): void {
-    this.#view.setUint8(this.#at, value);
-    this.#at += 1;
-  }
-
-  u32(value: number): void {
-    this.#view.setUint32(this.#at, value, true);
-    this.#at += 4;
-  }
-
-  f64(value: number): void {
-    this.#view.setFloat64(this.#at, value, true);
-    this.#at += 8;
-  }
-
-  bytes(value: Uint8Array): void {
-    this.u32(value.length);
-    this.#target.set(value, this.#at);
-    this.#at += value.length;
-  }
+function cutOff(): FrameError {
+  return new FrameError('a message that is cut off');
 }
 
 class Reader {
   readonly #source: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
+  #at: number;
 
-  constructor(source: Uint8Array) {
+  constructor(source: Uint8Array, at: number) {
     this.#source = source;
-    this.#view = new DataView(source.buffer, source.byteOffset, source.byteLength);
+    this.#at = at;
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#source[this.#take(1)]!;
   }
 
-  integer(): number {
-    const value = this.#view.getFloat64(this.#take(8), true);
-    if (!Number.isSafeInteger(value) || value < 0) throw new FrameError(`not a number of a message: ${value}`);
-    return value;
+  number(): number {
+    return getU48(this.#source, this.#take(NUMBER_BYTES));
   }
 
-  integers(): number[] {
-    const count = this.count(8);
+  numbers(): number[] {
+    const count = this.#count(NUMBER_BYTES);
     const values: number[] = [];
-    for (let i = 0; i < count; i++) values.push(this.integer());
+    for (let i = 0; i < count; i++) values.push(this.number());
     return values;
   }
 
-  /** A count of things that take at least `bytesEach`: refused when they cannot all be there. */
-  count(bytesEach: number): number {
-    const count = this.#view.getUint32(this.#take(4), true);
-    if (count * bytesEach > this.#source.length - this.#at) throw new FrameError('a message that is cut off');
-    return count;
+  bytes(): Uint8Array {
+    const length = this.#count(1);
+    return length === 0 ? NO_DATA : this.#source.subarray(this.#take(length), this.#at);
   }
 
-  bytes(): Uint8Array {
-    const length = this.count(1);
-    return length === 0 ? NO_DATA : this.#source.subarray(this.#take(length), this.#at);
+  entries(): readonly Entry[] {
+    const length = this.#count(1);
+    const at = this.#take(length);
+    const entries = readEntries(this.#source, at, this.#at);
+    if (entries === undefined) throw new FrameError('entries of a message that are none');
+    return entries;
   }
 
   end(): void {
     if (this.#at !== this.#source.length) throw new FrameError('bytes after the end of a message');
   }
 
+  /** A count of things that take so many bytes each: refused when they cannot all be there. */
+  #count(bytesEach: number): number {
+    const count = getU32(this.#source, this.#take(4));
+    if (count * bytesEach > this.#source.length - this.#at) throw cutOff();
+    return count;
+  }
+
   #take(bytes: number): number {
     const at = this.#at;
-    if (this.#source.length - at < bytes) throw new FrameError('a message that is cut off');
+    if (this.#source.length - at < bytes) throw cutOff();
     this.#at += bytes;
     return at;
   }

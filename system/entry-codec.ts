@@ -1,10 +1,10 @@
-import { type Entry, EntryType } from '../raft/index.ts';
+import { type Entry, EntryType } from './raft/index.ts';
 
 /**
  * Entries as bytes, the same in the log and to peers: u32 data length | u8 type | term and index, 6 bytes each |
  * data; little-endian. No checksum: the frame around them has one.
  */
-export const ENTRY_HEADER_BYTES = 17;
+const ENTRY_HEADER_BYTES = 17;
 
 const HIGH = 0x1_0000_0000;
 
@@ -74,8 +74,9 @@ export function getU32(source: Uint8Array, at: number): number {
 }
 
 export function putU48(target: Uint8Array, at: number, value: number): void {
-  putU32(target, at, value % HIGH);
-  const high = Math.floor(value / HIGH);
+  // Stores and shifts take the value modulo 2^32 by themselves.
+  putU32(target, at, value);
+  const high = value < HIGH ? 0 : Math.floor(value / HIGH);
   target[at + 4] = high;
   target[at + 5] = high >>> 8;
 }
