@@ -6,7 +6,11 @@ const names = [
   'snapshots asked for',
   'leaders that stepped down without a quorum',
   'elections lost or split',
+  'first appends of a leader',
+  'read index rounds',
   'log suffixes replaced',
+  'snapshots begun',
+  'snapshots failed',
   'logs compacted',
   'snapshots sent',
   'snapshot transfers failed',
@@ -24,7 +28,9 @@ const names = [
   'damaged snapshots replaced by older ones',
   'conditional writes refused',
   'retries deduplicated by a session',
+  'configurations entered',
   'joint configurations',
+  'disks emptied',
   'frames lost',
   'frames repeated',
   'frames overtaken',
@@ -40,15 +46,33 @@ interface Machine {
 
 /** What it looks at of an inspected node. */
 interface Looked {
+  readonly readRounds: number;
   readonly raft: { readonly lastIndex: number };
   readonly snapshotIndex: number;
   termAt(index: number): number | undefined;
 }
 
+/** Records of a node's log that tell of something as they are. */
+const tellers: { readonly [event: string]: CoverageName } = {
+  'first-append': 'first appends of a leader',
+  'snapshot-begun': 'snapshots begun',
+  'snapshot-failed': 'snapshots failed',
+  'snapshot-installed': 'snapshots installed',
+  'configuration-entered': 'configurations entered',
+};
+
+interface Last {
+  readonly incarnation: number;
+  lastIndex: number;
+  lastTerm: number;
+  snapshot: number;
+  readRounds: number;
+}
+
 /** Counts what happened in a run. */
 export class Coverage {
   readonly #counts = new Map<CoverageName, number>(names.map((name) => [name, 0]));
-  readonly #lasts = new Map<number, { incarnation: number; lastIndex: number; lastTerm: number; snapshot: number }>();
+  readonly #lasts = new Map<number, Last>();
 
   add(name: CoverageName, by = 1): void {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
@@ -60,8 +84,10 @@ export class Coverage {
 
   /** A line of a node's log. */
   logged(event: string, facts: Readonly<Record<string, unknown>>): void {
-    if (event === 'snapshot-sent') this.add(facts.sent === true ? 'snapshots sent' : 'snapshot transfers failed');
-    else if (event === 'snapshot-installed') this.add('snapshots installed');
+    const name = tellers[event];
+    if (name !== undefined) this.add(name);
+    if (event === 'configuration-entered' && facts.joint === true) this.add('joint configurations');
+    else if (event === 'snapshot-sent') this.add(facts.sent === true ? 'snapshots sent' : 'snapshot transfers failed');
     else if (event === 'storage-repaired') {
       const isTail = String(facts.keptAside).endsWith('.torn');
       this.add(isTail ? 'torn tails repaired' : 'damaged snapshots replaced by older ones');
@@ -79,12 +105,16 @@ export class Coverage {
     const { lastIndex } = now.raft;
     let last = this.#lasts.get(number);
     if (last === undefined || last.incarnation !== incarnations) {
-      last = { incarnation: incarnations, lastIndex: 0, lastTerm: 0, snapshot: now.snapshotIndex };
+      last = { incarnation: incarnations, lastIndex: 0, lastTerm: 0, snapshot: now.snapshotIndex, readRounds: 0 };
       this.#lasts.set(number, last);
     }
     if (now.snapshotIndex !== last.snapshot) {
       this.add('logs compacted');
       last.snapshot = now.snapshotIndex;
+    }
+    if (now.readRounds !== last.readRounds) {
+      this.add('read index rounds', now.readRounds - last.readRounds);
+      last.readRounds = now.readRounds;
     }
     if (lastIndex === last.lastIndex) return;
     const term = lastIndex < last.lastIndex ? undefined : now.termAt(last.lastIndex);
@@ -103,8 +133,6 @@ export class Coverage {
       // Each candidacy is counted as lost until it is won.
       this.add('elections lost or split', -1);
       this.add('leaders elected');
-    } else if (message.includes('switched to configuration') && message.includes('&&')) {
-      this.add('joint configurations');
     }
   }
 }

@@ -43,9 +43,8 @@ export interface SimulationPlan {
     | undefined;
 }
 
-/** What the simulated world has no power for yet. */
-const notSimulated = ['reformat', ...Object.keys(starvations)];
-const simulatedKinds = faultKinds.filter((kind) => !notSimulated.includes(kind));
+/** Kinds that the simulated world has a power for: nothing in it can run short of memory or descriptors. */
+export const simulatedKinds: readonly string[] = faultKinds.filter((kind) => !Object.hasOwn(starvations, kind));
 
 /** More kinds than this in one run would leave each of them too few turns. */
 const faultKindsMax = 4;

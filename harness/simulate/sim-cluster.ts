@@ -11,9 +11,8 @@ import type {
   World,
 } from '../../nemesis/world.ts';
 import { type Exchange, Client as StoreClient } from '../../system/client/index.ts';
-import type { NodeConfig, RunningNode } from '../../system/node/index.ts';
+import type { NodeConfig } from '../../system/node/index.ts';
 import type { Ports } from '../../system/ports.ts';
-import type { ProcessRecord } from '../cluster/exits.ts';
 import type { Random } from '../generator/random.ts';
 import { Administration } from '../target/administration.ts';
 import { Moments } from '../target/moments.ts';
@@ -24,7 +23,7 @@ import { HardwareClock, SimClock } from './sim-clock.ts';
 import { type DiskConditions, SimDisk } from './sim-disk.ts';
 import { isNemesisDoing, SimDiskFaults } from './sim-disk-faults.ts';
 import { SimExchange } from './sim-exchange.ts';
-import type { SimFile } from './sim-file.ts';
+import { empty, type SimMachine } from './sim-machine.ts';
 import { type NetworkConditions, SimNetwork } from './sim-network.ts';
 import type { SystemModule } from './system-module.ts';
 
@@ -54,27 +53,6 @@ export interface SimClusterOptions {
   readonly onCore?: ((nodes: readonly NodeId[]) => void) | undefined;
   /** Takes each line of a node's log. */
   readonly log?: ((node: NodeId, line: string) => void) | undefined;
-}
-
-/** A machine: its disk and its clock outlive the processes that run on it. */
-export interface SimMachine {
-  readonly node: NodeId;
-  /** Its id in the store: another, and never used before, when it comes back as a new member. */
-  number: number;
-  readonly disk: SimDisk;
-  readonly clock: HardwareClock;
-  /** Lines of its audit file, which a disk that loses power does not lose. */
-  readonly audit: string[];
-  /** Starts and ends of its processes. */
-  readonly life: ProcessRecord[];
-  readonly logTail: string[];
-  /** Files that were damaged, and what was on the disk before, until it serves again. */
-  readonly damaged: Set<string>;
-  undamaged: ReadonlyMap<string, SimFile> | undefined;
-  process: SimProcess | undefined;
-  /** Present once it serves. */
-  running: RunningNode | undefined;
-  incarnations: number;
 }
 
 /** The simulated world: nodes are objects around the system's real code, behind simulated ports. */
@@ -109,6 +87,7 @@ export class SimCluster implements World {
       logTail: [],
       damaged: new Set<string>(),
       undamaged: undefined,
+      isEmptied: false,
       process: undefined,
       running: undefined,
       incarnations: 0,
@@ -116,11 +95,7 @@ export class SimCluster implements World {
     for (const machine of this.machines) {
       machine.disk.onDeath = (process) => this.#killed(machine, process);
     }
-    this.#diskFaults = new SimDiskFaults(
-      (ms) => this.sleep(ms),
-      options.random('disk faults'),
-      (what, by) => this.coverage.add(what, by),
-    );
+    this.#diskFaults = new SimDiskFaults(this, options.random('disk faults'), this.coverage);
     this.#exchange = new SimExchange(
       options.scheduler,
       (node) => {
@@ -248,7 +223,8 @@ export class SimCluster implements World {
     return this.#administration.addMember({ id: String(id), url: urlOf(node) }, node, () => {
       const machine = this.machine(node);
       machine.number = id;
-      machine.disk.reformat();
+      empty(machine);
+      machine.isEmptied = false;
       return this.start(node);
     });
   }
@@ -257,6 +233,7 @@ export class SimCluster implements World {
     const machine = this.machine(node);
     if (machine.process?.alive) return this.#moot({ running: true });
     if (this.#administration.isGone(node)) return this.#moot({ reason: 'it is no member any more' });
+    if (machine.isEmptied) return this.#moot({ reason: 'it has forgotten who it was' });
     const process = new SimProcess(node, machine.number);
     machine.process = process;
     machine.incarnations++;
@@ -334,6 +311,14 @@ export class SimCluster implements World {
     return this.#diskFaults.damage(this.machine(node), damage);
   }
 
+  async wipe(node: NodeId): Promise<Effect> {
+    return this.#diskFaults.wipe(this.machine(node));
+  }
+
+  async losePower(node: NodeId): Promise<Effect> {
+    return this.#diskFaults.losePower(this.machine(node));
+  }
+
   sleep(ms: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#options.scheduler.schedule(Math.round(ms * 1000), eventKind.harness, harnessProcess, () => {
@@ -347,14 +332,6 @@ export class SimCluster implements World {
     return this.#random.below(bound);
   }
 
-  /** Kills the process and loses what its disk had not synced. */
-  async losePower(node: NodeId): Promise<Effect> {
-    const killed = await this.kill(node);
-    const lost = this.machine(node).disk.losePower();
-    this.coverage.add('unsynced bytes lost', lost.bytes);
-    return { effect: killed.effect, mechanism: 'simulated', proof: { lostBytes: lost.bytes, lostNames: lost.names } };
-  }
-
   async #launch(machine: SimMachine, process: SimProcess): Promise<void> {
     const { scheduler, random, system, tuning } = this.#options;
     const life = `${machine.node}/${machine.incarnations}`;
@@ -366,9 +343,9 @@ export class SimCluster implements World {
       network: this.network.portOf(process),
     };
     const isFirst = machine.number <= this.nodes.length;
-    // Its own URL stands at the place of its id; what is between names nobody, and is refused there.
+    // At the place of each id stands where that member is, or was: there others are refused.
     const places = Math.max(this.nodes.length, machine.number);
-    const cluster = Array.from({ length: places }, (_, at) => urlOf(this.nodes[at] ?? machine.node));
+    const cluster = Array.from({ length: places }, (_, at) => urlOf(this.#owners.get(at + 1) ?? machine.node));
     const running = await system.startNode(
       ports,
       {

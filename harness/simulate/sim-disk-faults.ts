@@ -1,12 +1,15 @@
 import type { Damage, DiskFault, Effect, World } from '../../nemesis/world.ts';
 import type { Random } from '../generator/random.ts';
-import type { CoverageName } from './coverage.ts';
-import type { SimMachine } from './sim-cluster.ts';
+import type { Coverage, CoverageName } from './coverage.ts';
 import { type SimFile, sectorBytes } from './sim-file.ts';
+import { empty, type SimMachine } from './sim-machine.ts';
 
 /** How often it is looked whether a node has met its disk's fault, and how far apart. */
 const looksMax = 8;
 const lookEveryMs = 250;
+/** The same for a process that is to lose power in a sync, which it soon does when anybody writes. */
+const powerLooksMax = 20;
+const powerLookMs = 10;
 
 /** No run lies about syncs by itself: Raft does not survive what may come of it. */
 const coverageNames: { readonly [type in DiskFault['type']]: CoverageName | undefined } = {
@@ -20,27 +23,27 @@ const coverageNames: { readonly [type in DiskFault['type']]: CoverageName | unde
 
 /** Faults of one cluster's disks, and damage to their files. */
 export class SimDiskFaults {
-  readonly #sleep: World['sleep'];
+  readonly #world: Pick<World, 'sleep' | 'kill'>;
   readonly #random: Random;
-  readonly #count: (what: CoverageName, by: number) => void;
+  readonly #coverage: Coverage;
 
-  constructor(sleep: World['sleep'], random: Random, count: (what: CoverageName, by: number) => void) {
-    this.#sleep = sleep;
+  constructor(world: Pick<World, 'sleep' | 'kill'>, random: Random, coverage: Coverage) {
+    this.#world = world;
     this.#random = random;
-    this.#count = count;
+    this.#coverage = coverage;
   }
 
   async set({ disk, process }: SimMachine, fault: DiskFault | undefined): Promise<Effect> {
     const { fault: before, met } = disk;
     const name = before && coverageNames[before.type];
-    if (name !== undefined) this.#count(name, met);
+    if (name !== undefined) this.#coverage.add(name, met);
     if (fault === undefined) {
       disk.heal();
       return effectOf(before === undefined ? 'moot' : 'proven', { met });
     }
     disk.fail(fault);
     if (!process?.alive) return effectOf('moot', { running: false });
-    for (let look = 0; look < looksMax && disk.met === 0; look++) await this.#sleep(lookEveryMs);
+    for (let look = 0; look < looksMax && disk.met === 0; look++) await this.#world.sleep(lookEveryMs);
     return effectOf(disk.met > 0 ? 'proven' : 'moot', { met: disk.met, running: process.alive });
   }
 
@@ -57,8 +60,34 @@ export class SimDiskFaults {
     if (offset === undefined) return effectOf('moot', { file: path });
     machine.undamaged = before;
     machine.damaged.add(path);
-    this.#count('files damaged', 1);
+    this.#coverage.add('files damaged');
     return effectOf('proven', { file: path, offset });
+  }
+
+  async wipe(machine: SimMachine): Promise<Effect> {
+    if (machine.process?.alive) throw new Error(`node ${machine.node} is running: its disk is not to be emptied`);
+    const files = machine.disk.paths().length;
+    empty(machine);
+    machine.isEmptied = true;
+    this.#coverage.add('disks emptied');
+    return effectOf('proven', { files });
+  }
+
+  /**
+   * Ends the process and loses what its disk had not synced: at this moment, or in one of its next syncs, when there
+   * is something to lose.
+   */
+  async losePower({ node, disk, process }: SimMachine): Promise<Effect> {
+    const wasAlive = process?.alive === true;
+    if (wasAlive && disk.fault === undefined && this.#random.below(2) === 0) {
+      disk.fail({ type: 'crash', at: 'sync', after: 1 + this.#random.below(3) });
+      for (let look = 0; look < powerLooksMax && process.alive; look++) await this.#world.sleep(powerLookMs);
+      disk.heal();
+    }
+    await this.#world.kill(node);
+    const lost = disk.losePower();
+    this.#coverage.add('unsynced bytes lost', lost.bytes);
+    return effectOf(wasAlive ? 'proven' : 'moot', { lostBytes: lost.bytes, lostNames: lost.names });
   }
 
   /** @returns where; undefined when the file has no two sectors that could be mistaken for each other */

@@ -373,6 +373,7 @@ t.test('coverage tells a log that grew from one whose suffix was replaced', asyn
   const look = (terms: readonly number[], snapshotIndex = 0) =>
     coverage.look(machine, {
       raft: { lastIndex: terms.length },
+      readRounds: terms.length,
       snapshotIndex,
       termAt: (index) => (index > snapshotIndex ? terms[index - 1] : undefined),
     });
@@ -384,7 +385,7 @@ t.test('coverage tells a log that grew from one whose suffix was replaced', asyn
   look([1, 2]);
   t.equal(coverage.counts['log suffixes replaced'], 2, 'shorter');
   look([1, 2, 3, 3], 3);
-  t.match(coverage.counts, { 'log suffixes replaced': 2, 'logs compacted': 1 });
+  t.match(coverage.counts, { 'log suffixes replaced': 2, 'logs compacted': 1, 'read index rounds': 4 });
   coverage.logged('raft', { message: '1 became candidate at term 2' });
   coverage.logged('raft', { message: '1 became candidate at term 3' });
   coverage.logged('raft', { message: '1 became leader at term 3' });

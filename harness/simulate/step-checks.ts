@@ -1,6 +1,6 @@
 import type { Anomaly } from '../../checker/verdict.ts';
 import type { Inspection } from '../../system/node/index.ts';
-import type { SimMachine } from './sim-cluster.ts';
+import type { SimMachine } from './sim-machine.ts';
 
 /** A safety property of Raft (figure 3 of the paper) was seen broken in the nodes' true state. */
 export class SafetyViolation extends Error {

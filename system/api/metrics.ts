@@ -74,6 +74,7 @@ export function metricsAnswer(node: Node, requests: RequestMetrics): ApiResponse
   metric('gauge', 'log_batches_pending', 'Batches that wait for the disk.', node.logBatchesPending);
   metric('gauge', 'proposals_waiting', 'Writes under way.', waiting.proposals);
   metric('gauge', 'proposals_waiting_bytes', 'Their bytes.', waiting.proposalBytes);
+  metric('counter', 'read_index_rounds_total', 'Confirmations by a quorum that reads waited for.', node.readRounds);
   metric('gauge', 'reads_waiting', 'Reads under way.', waiting.reads);
   metric('gauge', 'store_revision', 'Revision of the store.', store.revision);
   metric('gauge', 'store_keys', 'Keys in the store.', store.size);

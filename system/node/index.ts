@@ -28,6 +28,8 @@ export interface Inspection {
   readonly raft: BasicStatus;
   readonly applied: number;
   readonly snapshotIndex: number;
+  /** Rounds of ReadIndex confirmed since its start. */
+  readonly readRounds: number;
   /** Digest of the state at `applied`. */
   hash(): string;
   /** Who belongs to the cluster, as far as this node has applied its log. */
@@ -121,6 +123,7 @@ export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSin
       raft: node.basicStatus(),
       applied: node.appliedIndex,
       snapshotIndex: node.snapshotIndex,
+      readRounds: node.readRounds,
       hash: () => node.store.hash(),
       members: () => node.members,
       termAt: (index) => node.termAt(index),

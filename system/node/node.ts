@@ -248,6 +248,11 @@ export class Node {
     return { proposals: this.#proposals.count, proposalBytes: this.#proposals.bytes, reads: this.#reads.count };
   }
 
+  /** Rounds of ReadIndex that a quorum confirmed. */
+  get readRounds(): number {
+    return this.#reads.rounds;
+  }
+
   get logBatches(): number {
     return this.#writer.batches;
   }

@@ -54,6 +54,7 @@ export class Reads {
   /** Confirmed, waiting for the index to be applied; in order of index. */
   #confirmed: { readonly index: number; readonly reads: readonly Read[] }[] = [];
   #count = 0;
+  #rounds = 0;
 
   /** @param retryMs after which an unanswered round is asked for again */
   constructor(deadlines: Deadlines, retryMs: number) {
@@ -77,6 +78,11 @@ export class Reads {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Confirmed so far. */
+  get rounds(): number {
+    return this.#rounds;
   }
 
   /**
@@ -107,6 +113,7 @@ export class Reads {
     const answered = decodeContext(context);
     if (round === undefined || answered < round.firstContext || answered > round.lastContext) return undefined;
     this.#round = undefined;
+    this.#rounds++;
     this.#confirmed.push({ index, reads: round.reads });
     return round.startedMs;
   }
