@@ -1,13 +1,12 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
-import { faultKinds } from '../../nemesis/kinds.ts';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { seedBound } from '../generator/random.ts';
 import { mutants } from '../mutants/catalog.ts';
 import { plant } from '../mutants/plant.ts';
 import { campaign } from '../simulate/campaign.ts';
 import { keepRun } from '../simulate/keep-run.ts';
-import { planFor, type SimulationOptions } from '../simulate/plan.ts';
+import { planFor, type SimulationOptions, simulatedKinds } from '../simulate/plan.ts';
 import { ownSystem } from '../simulate/system-module.ts';
 import type { Outcome } from '../simulate/worker.ts';
 import { WorkerPool } from '../simulate/worker-pool.ts';
@@ -90,11 +89,11 @@ function flags(yargs: Argv) {
       coerce: duration('op-timeout', 10, 60_000),
     })
     .option('nemesis', {
-      describe: `Faults, separated by commas: ${faultKinds.join(', ')}; or none`,
+      describe: `Faults, separated by commas: ${simulatedKinds.join(', ')}; or none`,
       defaultDescription: 'drawn from the seed',
       type: 'string',
       requiresArg: true,
-      coerce: someOf('nemesis', faultKinds),
+      coerce: someOf('nemesis', simulatedKinds),
     })
     .option('mutant', {
       describe: `Run the system with this planted bug: ${[...mutants.keys()].join(', ')}`,
