@@ -78,7 +78,7 @@ const rows: readonly Mutant[] = [
   },
   {
     name: 'commit-prior-term-by-count',
-    breaks: 'an entry of an earlier term is committed by counting replicas (and an append carries one entry)',
+    breaks: 'an entry of an earlier term is committed by counting replicas',
     source: 'logcabin#44, PySyncObj#169',
     seenBy: 'log',
     edits: [
@@ -86,11 +86,6 @@ const rows: readonly Mutant[] = [
         file: 'system/raft/commit.ts',
         find: `if (index <= raft.log.committed || !raft.log.matches(index, raft.term)) return false;`,
         replace: `if (index <= raft.log.committed) return false;`,
-      },
-      {
-        file: 'system/node/node.ts',
-        find: `maxSizePerMsgBytes: 1024 * 1024,`,
-        replace: `maxSizePerMsgBytes: 1,`,
       },
     ],
   },

@@ -116,6 +116,7 @@ const plan = z.object({
     tickMs: count,
     electionTicks: count,
     heartbeatTicks: count,
+    appendBytesMax: count,
     snapshotEntries: count,
     segmentBytes: count,
   }),

@@ -46,8 +46,28 @@ export interface SimulationPlan {
 /** Kinds that the simulated world has a power for: nothing in it can run short of memory or descriptors. */
 export const simulatedKinds: readonly string[] = faultKinds.filter((kind) => !Object.hasOwn(starvations, kind));
 
+/**
+ * How likely a kind is to be drawn, compared with one that is not named here (1). What changes leaders, members and
+ * snapshots is where protocols go wrong.
+ */
+const odds: { readonly [kind: string]: number } = {
+  partition: 4,
+  kill: 4,
+  'power-loss': 3,
+  transfer: 3,
+  members: 3,
+  snapshots: 3,
+  pause: 2,
+  clock: 2,
+  duplicate: 2,
+  reorder: 2,
+};
+
 /** More kinds than this in one run would leave each of them too few turns. */
-const faultKindsMax = 4;
+const faultKindsMin = 2;
+const faultKindsMax = 5;
+/** From no rest between elections to time enough for what only shows after a while. */
+const intervalsMs = [1000, 2000, 2000, 3000, 4000, 6000, 12_000, 24_000] as const;
 
 /** A healed cluster must come together within this much virtual time. */
 const convergeMaxMs = 20_000;
@@ -62,11 +82,13 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     keys: 1 + random.below(5),
     opsPerKey: pick(random, [100, 300, 1000]),
     faults: someOf(random, simulatedKinds),
-    faultIntervalMs: 2000 + random.below(6) * 1000,
+    faultIntervalMs: pick(random, intervalsMs),
     network: drawNetwork(random),
     disk: drawDisk(random),
+    electionTicks: pick(random, [5, 10, 10]),
+    appendBytesMax: pick(random, [1, 1024, 1024 * 1024]),
     sizes: {
-      snapshotEntries: pick(random, [30, 100, 300, 1000]),
+      snapshotEntries: pick(random, [10, 30, 100, 300, 1000]),
       segmentBytes: pick(random, [16, 64, 256]) * 1024,
     },
   };
@@ -90,19 +112,22 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     disk: drawn.disk,
     tuning: {
       tickMs: 50,
-      electionTicks: 10,
+      electionTicks: drawn.electionTicks,
       heartbeatTicks: 1,
+      appendBytesMax: drawn.appendBytesMax,
       // Files must grow often for a full disk to be met.
       ...(faults.includes('disk-full') ? { snapshotEntries: 30, segmentBytes: 16 * 1024 } : drawn.sizes),
     },
   };
 }
 
-/** A few of them, each set of that size as likely as any other. */
+/** A few of them, no kind twice. */
 function someOf(random: Random, kinds: readonly string[]): readonly string[] {
-  const left = [...kinds];
-  const count = 1 + random.below(faultKindsMax);
-  return Array.from({ length: count }, () => left.splice(random.below(left.length), 1)).flat();
+  const lots = kinds.flatMap((kind) => Array.from({ length: odds[kind] ?? 1 }, () => kind));
+  const count = faultKindsMin + random.below(faultKindsMax - faultKindsMin + 1);
+  const drawn = new Set<string>();
+  while (drawn.size < Math.min(count, kinds.length)) drawn.add(lots[random.below(lots.length)]!);
+  return [...drawn];
 }
 
 function drawNetwork(random: Random): NetworkConditions {
@@ -111,7 +136,7 @@ function drawNetwork(random: Random): NetworkConditions {
     latencyUs: pick(random, [50, 150, 1000, 5000]),
     jitterUs: pick(random, [100, 500, 5000, 30_000]),
     lose: rate(100),
-    duplicate: rate(200),
+    duplicate: rate(pick(random, [200, 2000])),
     reorder: rate(200),
     reset: rate(5),
   };
@@ -120,8 +145,8 @@ function drawNetwork(random: Random): NetworkConditions {
 function drawDisk(random: Random): DiskConditions {
   return {
     ...calmDisk,
-    syncUs: pick(random, [50, 150, 1000]),
-    syncJitterUs: pick(random, [100, 350, 5000]),
+    syncUs: pick(random, [50, 150, 1000, 10_000]),
+    syncJitterUs: pick(random, [100, 350, 5000, 50_000]),
     stall: random.below(2) === 0 ? 0 : random.below(20),
     stallUs: pick(random, [50_000, 500_000, 2_000_000]),
   };

@@ -39,7 +39,7 @@ const disturbLooksMax = 8;
 /** What a node's configuration is beyond its id and its peers. */
 export type Tuning = Pick<
   NodeConfig,
-  'tickMs' | 'electionTicks' | 'heartbeatTicks' | 'snapshotEntries' | 'segmentBytes'
+  'tickMs' | 'electionTicks' | 'heartbeatTicks' | 'appendBytesMax' | 'snapshotEntries' | 'segmentBytes'
 >;
 
 export interface SimClusterOptions {

@@ -203,7 +203,8 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
 function coreBoundMs({ tuning, disk, network }: SimulationPlan): number {
   const electionMs = tuning.electionTicks * tuning.tickMs;
   const stallMs = disk.stall === 0 ? 0 : disk.stallUs / 1000;
-  return Math.ceil(10 * electionMs + 2 * stallMs + (4 * (network.latencyUs + network.jitterUs)) / 1000);
+  const hopUs = network.latencyUs + network.jitterUs + disk.syncUs + disk.syncJitterUs;
+  return Math.ceil(10 * electionMs + 2 * stallMs + (4 * hopUs) / 1000);
 }
 
 function workloadNamed(name: string): Workload {

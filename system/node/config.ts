@@ -15,6 +15,8 @@ export interface NodeConfig {
   readonly tickMs: number;
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
+  /** Bytes of entries in one append to a peer; a single larger entry goes alone. Missing: 1 MiB. */
+  readonly appendBytesMax?: number;
   /** Entries applied since the last snapshot after which the next is made. */
   readonly snapshotEntries: number;
   /** Of one log segment; missing: the log's own. */

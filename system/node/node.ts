@@ -68,6 +68,8 @@ export interface NodeParts {
 /** A removed peer still gets what was on its way to it, so that it learns of its removal. */
 const farewellMs = 1000;
 
+/** Bytes of entries in one append, unless the configuration says otherwise. */
+const appendBytesMax = 1024 * 1024;
 /** Bytes of committed entries applied in one turn: other inputs are heard in between. */
 const applyBytesMax = 1024 * 1024;
 
@@ -140,7 +142,7 @@ export class Node {
       random: (bound) => Math.floor((ports.random.uint32() / 2 ** 32) * bound),
       applied: replica.appliedIndex,
       asyncStorageWrites: true,
-      maxSizePerMsgBytes: 1024 * 1024,
+      maxSizePerMsgBytes: config.appendBytesMax ?? appendBytesMax,
       maxCommittedSizePerReadyBytes: applyBytesMax,
       maxUncommittedEntriesBytes: 64 * 1024 * 1024,
       maxInflightMsgs: 256,
