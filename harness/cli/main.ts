@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { version } from '../version.ts';
 import { checkCommand, standardInput } from './check.ts';
 import { exitCodes, explain } from './exit.ts';
+import { exportCommand } from './export.ts';
 import { mutantsCommand } from './mutants.ts';
 import { replayCommand } from './replay.ts';
 import { reportCommand } from './report.ts';
@@ -33,6 +34,9 @@ async function main(words: readonly string[]): Promise<number> {
     .command(reportCommand.command, reportCommand.describe, reportCommand.builder, (argv) =>
       reportCommand.handler(argv).then(ended),
     )
+    .command(exportCommand.command, exportCommand.describe, exportCommand.builder, (argv) =>
+      exportCommand.handler(argv).then(ended),
+    )
     .command(replayCommand.command, replayCommand.describe, replayCommand.builder, (argv) =>
       replayCommand.handler(argv).then(ended),
     )
@@ -47,7 +51,7 @@ async function main(words: readonly string[]): Promise<number> {
     )
     .demandCommand(
       1,
-      'say what to do: splitbrain test, sim, mutants, check, replay, shrink, report or serve; --help tells more',
+      'say what to do: splitbrain test, sim, mutants, check, export, replay, shrink, report or serve; --help tells more',
     )
     .strict()
     .version(version)
