@@ -11,6 +11,7 @@ const rates = [0.5, 0.8, 1.25, 2] as const;
 
 /** Clocks that are wrong: wall time jumps or drifts; monotonic time, and with it every timer, runs fast or slow. */
 export const clock: FaultKind = {
+  domain: 'clock',
   variants: {
     'jump-forward': bend((random) => ({ ...trueClock, wallOffsetMs: oneOf(jumpsMs, random) })),
     'jump-back': bend((random) => ({ ...trueClock, wallOffsetMs: -oneOf(jumpsMs, random) })),

@@ -32,6 +32,7 @@ export const disks: { readonly [kind: string]: FaultKind } = {
 
 function failing(fault: (random: Random) => DiskFault): FaultKind {
   return {
+    domain: 'disk',
     variants: nodeTargetsWith((random) => ({ type: 'disk', disk: fault(random) })),
     start: (world, chosen) =>
       onEach(chosen.nodes, async (node) => power(world, 'setDisk')(node, settingOf(chosen, 'disk').disk)),

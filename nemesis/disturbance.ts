@@ -24,6 +24,7 @@ export const disturbances: { readonly [kind: string]: FaultKind } = {
   reorder: disturbing((random) => ({ ...undisturbed, reorderPercent: oneOf(percents, random) })),
   /** Connections that break, and may be made again at once. */
   reset: {
+    domain: 'traffic',
     variants: { one: around(undefined), all: everywhere(undefined) },
     start: async (world, { links = [] }) => [await attempt(async () => power(world, 'reset')(links))],
     end: async () => [],
@@ -32,6 +33,7 @@ export const disturbances: { readonly [kind: string]: FaultKind } = {
 
 function disturbing(disturbance: (random: Random) => Disturbance): FaultKind {
   return {
+    domain: 'traffic',
     variants: { one: around(disturbance), all: everywhere(disturbance) },
     start: async (world, chosen) => [
       await attempt(async () =>

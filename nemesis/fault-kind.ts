@@ -19,7 +19,15 @@ export interface Chosen {
 /** An effect, and on which node where it is on one. */
 export type NodeEffect = Effect & { readonly node?: NodeId };
 
+/** What several faults at a time must not share. */
+export type Domain = 'links' | 'traffic' | 'running' | 'life' | 'clock' | 'disk' | 'resources';
+
 export interface FaultKind {
+  /**
+   * What it takes hold of: two faults may be on at a time when they take hold of different things. Undefined: of
+   * everything, so it is always alone, as one whose end needs a store that works.
+   */
+  readonly domain?: Domain;
   /** By name; each chooses its targets, or undefined when the cluster is too small for it. Pure. */
   readonly variants: { readonly [variant: string]: (situation: Situation) => Chosen | undefined };
   /** Does it, and looks whether it took effect. */

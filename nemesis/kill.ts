@@ -20,6 +20,7 @@ type End = (world: World, node: NodeId) => Promise<Effect>;
 
 function ending(end: End): FaultKind {
   return {
+    domain: 'life',
     variants: {
       one: one!,
       minority: minority!,

@@ -13,6 +13,7 @@ import { transfer } from './transfer.ts';
 
 /** Processes that stop and go on later, none the wiser. */
 const pause: FaultKind = {
+  domain: 'running',
   variants: nodeTargets,
   start: (world, { nodes }) => onEach(nodes, (node) => world.pause(node)),
   end: (world, { nodes }) => onEach(nodes, (node) => world.resume(node)),

@@ -1,5 +1,6 @@
 import { type Random, shuffledRounds } from './choice.ts';
 import { trueClock } from './clock.ts';
+import { Composition } from './composition.ts';
 import { undisturbed } from './disturbance.ts';
 import { attempt, type Chosen, type FaultKind, type NodeEffect, onEach } from './fault-kind.ts';
 import { kinds } from './kinds.ts';
@@ -12,9 +13,9 @@ export interface NemesisOptions {
   readonly world: World;
   /** Names from the table of kinds: `partition`, `pause`, `kill`, `clock`. */
   readonly kinds: readonly string[];
-  /** Exactly these faults, one after another, instead of drawn ones. */
+  /** Exactly these faults, each at its own time, instead of drawn ones. */
   readonly script?: readonly ScriptedFault[] | undefined;
-  /** From the start of one fault to the start of the next, on average; a fault lasts about half of it. */
+  /** From the start of one fault to the start of the next, on average; a fault lasts about half of it, or one and a half. */
   readonly intervalMs: number;
   /** A seeded integer in [0, bound). */
   readonly random: Random;
@@ -25,17 +26,18 @@ export interface NemesisOptions {
 
 export interface Nemesis {
   /**
-   * Ends the fault that is on, heals everything, and resolves when the world has done so. Calling it again waits
+   * Ends the faults that are on, heals everything, and resolves when the world has done so. Calling it again waits
    * for the same end.
    */
   stop(): Promise<void>;
   /** What is being done at this moment, not yet on record: for a run that ends in the middle of it. */
-  unfinished(): FaultRecord | undefined;
+  unfinished(): readonly FaultRecord[];
 }
 
 /**
- * Runs one fault after another until it is stopped or the world's time ends: kinds in shuffled rounds, and the
- * variants of each kind in shuffled rounds of their own. The first fault starts half an interval in. Whom a fault
+ * Begins one fault after another until it is stopped or the world's time ends: kinds in shuffled rounds, and the
+ * variants of each kind in shuffled rounds of their own. Half of the faults end before the next begins, the others are
+ * still on then, unless the two take hold of the same thing. The first fault starts half an interval in. Whom a fault
  * hits depends on the seed, and for `primaries` on who leads then. Has no time of its own: it waits on the world.
  * @throws RangeError for an unknown kind
  */
@@ -45,7 +47,7 @@ export function startNemesis(options: NemesisOptions): Nemesis {
   finished.catch(() => {}); // `stop` tells.
   let stopped: Promise<void> | undefined;
   return {
-    unfinished: () => loop.unfinished,
+    unfinished: () => [...loop.unfinished],
     stop() {
       stopped ??= loop.stop(finished);
       return stopped;
@@ -59,11 +61,15 @@ class NemesisLoop {
   readonly #stopAsked: Promise<void>;
   #askStop: () => void = () => {};
   #stopping = false;
+  readonly #composition: Composition;
+  /** That have begun and not ended. */
+  readonly #active = new Set<{ readonly kind: FaultKind; readonly ended: Promise<void> }>();
   #lastId = 0;
-  unfinished: FaultRecord | undefined;
+  readonly unfinished = new Set<FaultRecord>();
 
   constructor(options: NemesisOptions) {
     this.#options = options;
+    this.#composition = new Composition(options.world);
     this.#draws = shuffledRounds(
       options.kinds.map((name) => draw(name, options.random)),
       options.random,
@@ -77,6 +83,7 @@ class NemesisLoop {
     const { script } = this.#options;
     try {
       await (script === undefined ? this.#drawn() : this.#scripted(script));
+      await this.#endOf(() => true);
     } catch (error) {
       // In the middle of a fault, which stays unfinished on record.
       if (!isEndOfRun(error)) throw error;
@@ -88,16 +95,18 @@ class NemesisLoop {
       const kind = kinds[name];
       if (kind === undefined) throw new RangeError(`there is no fault kind ${JSON.stringify(name)}`);
       if (!(await this.#sleepUntil(startNs / 1e6))) return;
-      await this.#perform({ name, kind, variant, chosen, endMs: () => endNs / 1e6 });
+      await this.#begin({ name, kind, variant, chosen, endMs: () => endNs / 1e6 });
     }
   }
 
   async #drawn(): Promise<void> {
-    const { intervalMs } = this.#options;
+    const { intervalMs, random } = this.#options;
     let dueMs = this.#nowMs() + intervalMs / 2;
     while (await this.#sleepUntil(dueMs + this.#jitter(intervalMs))) {
-      await this.#oneFault(intervalMs / 2 + this.#jitter(intervalMs));
-      // A fault that took long moves the later ones: there is always some quiet in between.
+      const overlaps = random(2) === 0;
+      await this.#oneFault((overlaps ? 1.5 : 0.5) * intervalMs + this.#jitter(intervalMs));
+      if (!overlaps) await this.#endOf(() => true);
+      // A fault that took long moves the later ones: after one that does not overlap there is always some quiet.
       dueMs = Math.max(dueMs + intervalMs, this.#nowMs() + intervalMs / 4);
     }
   }
@@ -114,6 +123,7 @@ class NemesisLoop {
       ...(world.setDisk === undefined
         ? []
         : await onEach(world.nodes, async (node) => world.setDisk!(node, undefined))),
+      ...(world.starve === undefined ? [] : await onEach(world.nodes, async (node) => world.starve!(node, undefined))),
       ...(await onEach(world.nodes, (node) => world.start(node))),
       ...(await onEach(world.nodes, (node) => world.setClock(node, trueClock))),
       ...(world.setVoters === undefined ? [] : await allVote(world, world.addMember === undefined ? [] : world.nodes)),
@@ -123,26 +133,42 @@ class NemesisLoop {
   async #oneFault(durationMs: number): Promise<void> {
     const { world, random } = this.#options;
     const { name, kind, variants } = this.#draws.next().value;
+    await this.#endOf(
+      (other) => kind.domain === undefined || other.domain === undefined || other.domain === kind.domain,
+    );
     const primaries = await world.primaries();
     for (let attempt = 0; attempt < Object.keys(kind.variants).length; attempt++) {
       const variant = variants.next().value;
       const chosen = kind.variants[variant]?.({ nodes: world.nodes, primaries, random });
       // The cluster is too small for it, or its world knows no moments to react to.
       if (chosen === undefined || !canReact(world, chosen)) continue;
-      await this.#perform({ name, kind, variant, chosen, endMs: () => this.#nowMs() + durationMs });
+      await this.#begin({ name, kind, variant, chosen, endMs: () => this.#nowMs() + durationMs });
       return;
     }
   }
 
-  /** @param endMs asked when it has begun */
-  async #perform({ name, kind, variant, chosen, endMs }: Performed): Promise<void> {
-    const { world } = this.#options;
-    const fault = { kind: name, variant, id: ++this.#lastId, ...chosen };
+  /** Resolves when it has begun; it ends by itself. @param endMs asked when it has begun */
+  async #begin({ name, kind, variant, chosen, endMs }: Performed): Promise<void> {
+    const id = ++this.#lastId;
+    const world = this.#composition.viewOf(id);
+    const fault = { kind: name, variant, id, ...chosen };
     await this.#record({ ...fault, phase: 'start' }, () => kind.start(world, chosen));
-    await this.#sleepUntil(endMs());
-    await this.#record({ ...fault, phase: 'end' }, () => kind.end(world, chosen));
-    // A node that ended by itself, which is on record elsewhere, is not to be missing for the rest of the run.
-    await this.#repair('restart', () => onEach(world.nodes, (node) => world.start(node)));
+    const dueMs = endMs();
+    const end = async (): Promise<void> => {
+      await this.#sleepUntil(dueMs);
+      await this.#record({ ...fault, phase: 'end' }, () => kind.end(world, chosen));
+      // A node that ended by itself, which is on record elsewhere, is not to be missing for the rest of the run.
+      await this.#repair('restart', () => onEach(world.nodes, (node) => world.start(node)));
+      this.#active.delete(active);
+    };
+    const active = { kind, ended: end() };
+    active.ended.catch(() => {}); // Whoever waits for its end is told.
+    this.#active.add(active);
+  }
+
+  /** Waits for the ends of all that are on and match. */
+  async #endOf(matches: (kind: FaultKind) => boolean): Promise<void> {
+    await Promise.all([...this.#active].map(({ kind, ended }) => (matches(kind) ? ended : undefined)));
   }
 
   /** Puts right what no fault's end did; on record only when there was something. */
@@ -160,9 +186,10 @@ class NemesisLoop {
     act: () => Promise<readonly NodeEffect[]>,
   ): Promise<void> {
     const time = this.#options.now();
-    this.unfinished = { ...fault, time, doneTime: time, effects: [] };
+    const unfinished = { ...fault, time, doneTime: time, effects: [] };
+    this.unfinished.add(unfinished);
     const effects = await attemptAll(act);
-    this.unfinished = undefined;
+    this.unfinished.delete(unfinished);
     this.#options.record({ ...fault, time, doneTime: this.#options.now(), effects });
   }
 

@@ -7,6 +7,7 @@ import type { Link, NodeId, Reaction, World } from './world.ts';
 
 /** Networks that fall apart, by Jepsen's names (its `nemesis.combined` and `nemesis` name the shapes). */
 export const partition: FaultKind = {
+  domain: 'links',
   variants: {
     halves({ nodes, random }) {
       const order = shuffled(nodes, random);

@@ -14,6 +14,7 @@ export const starvations: { readonly [kind: string]: FaultKind } = {
 
 function starving(starvation: Starvation): FaultKind {
   return {
+    domain: 'resources',
     variants: nodeTargetsWith(() => ({ type: 'starvation', starvation })),
     start: (world, chosen) =>
       onEach(chosen.nodes, async (node) => power(world, 'starve')(node, settingOf(chosen, 'starvation').starvation)),

@@ -185,8 +185,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   }
   await scheduler.run((plan.timeLimitMs + closingMaxMs) * 1000);
   if (failure !== undefined) throw failure.error;
-  const unfinished = nemesis?.unfinished();
-  if (unfinished !== undefined) faults.push(unfinished);
+  faults.push(...(nemesis?.unfinished() ?? []));
 
   return {
     violations,
