@@ -156,6 +156,7 @@ export class Transport {
     if (purpose === 'snapshot') {
       const { snapshotBegins, snapshotArrived, refused } = this.#handlers;
       return receiveSnapshot(
+        this.#ports.clock,
         connection,
         (message) => snapshotBegins(checked(message)),
         snapshotArrived,

@@ -1,4 +1,4 @@
-import type { Address, Connection, PortError, TlsIdentity } from '../ports.ts';
+import type { Address, Clock, Connection, PortError, Timer, TlsIdentity } from '../ports.ts';
 import type { Message } from '../raft/index.ts';
 import { encodeFrame, encodeHandshake, type Frame, FrameError, frameKind, type Handshake } from './frame.ts';
 import { decodeMessage, encodeMessage } from './message-codec.ts';
@@ -8,8 +8,10 @@ import type { PeerPorts } from './peer.ts';
 const unsentBytesMax = 4 * 1024 * 1024;
 /** The receiver stops reading when so many chunks wait for its disk. */
 const chunksWaitingMax = 4;
-/** A stream in which nothing moves for so long is given up. */
+/** A stream in which nothing moves for so long is given up by its sender. */
 const stalledMsMax = 30_000;
+/** And much sooner by its receiver, when it waits for nothing but the next chunk: until then it takes no other. */
+const silentMsMax = 5000;
 
 /** Where the pieces of a snapshot come from, in order; undefined at the end. */
 export interface SnapshotSource {
@@ -101,6 +103,7 @@ function encodeChunk(sequence: number, bytes: Uint8Array): Uint8Array {
  * @param received the snapshot is durable
  */
 export function receiveSnapshot(
+  clock: Clock,
   connection: Connection,
   begin: (message: Message) => Promise<SnapshotSink> | undefined,
   received: (message: Message) => void,
@@ -112,8 +115,10 @@ export function receiveSnapshot(
   let waiting: (Uint8Array | 'end')[] = [];
   let working = false;
   let over = false;
+  let silence: Timer | undefined;
 
   const fail = (error: Error) => {
+    silence?.cancel();
     if (over) return;
     over = true;
     waiting = [];
@@ -125,6 +130,7 @@ export function receiveSnapshot(
 
   const work = async (opening: Promise<SnapshotSink> | undefined) => {
     working = true;
+    silence?.cancel();
     try {
       if (opening !== undefined) sink = await opening;
       while (!over && waiting.length > 0) {
@@ -147,6 +153,9 @@ export function receiveSnapshot(
       fail(error instanceof Error ? error : new Error(String(error)));
     } finally {
       working = false;
+      if (!over) {
+        silence = clock.setTimer(silentMsMax, () => fail(new Error(`no more of the snapshot for ${silentMsMax} ms`)));
+      }
     }
   };
 

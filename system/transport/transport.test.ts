@@ -158,6 +158,26 @@ t.test('strangers are refused', async (t) => {
   t.same(two.messages, []);
 });
 
+t.test('a snapshot of which no more comes is given up, so that another can', async (t) => {
+  const world = new MemoryWorld(3);
+  const one = await station(world, 1, 'c');
+  const two = await station(world, 2, 'c');
+  one.transport.setPeer(2, { host: 'h', port: 1002 });
+  const confState = { voters: [1], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  const snapshot = { metadata: { index: 9, term: 1, confState }, data: new Uint8Array(0) };
+  const message: Message = { ...newMessage(MessageType.Snap, 2), from: 1, term: 1, snapshot };
+  const left = [new Uint8Array(1000)];
+  const silent = new Promise<undefined>(() => {});
+  let sent: boolean | undefined;
+  const source = { next: async () => left.shift() ?? silent, close: async () => {} };
+  one.transport.sendSnapshot(message, source, (arrived) => {
+    sent = arrived;
+  });
+  await world.until('it is told', () => sent !== undefined);
+  t.equal(sent, false);
+  t.match(two.refusals, [/snapshot from node 1: no more of the snapshot for 5000 ms/]);
+});
+
 t.test('a snapshot is streamed, in order, and its end is told', async (t) => {
   const world = new MemoryWorld(3);
   const one = await station(world, 1, 'c');
