@@ -136,6 +136,7 @@ class NemesisLoop {
     await this.#endOf(
       (other) => kind.domain === undefined || other.domain === undefined || other.domain === kind.domain,
     );
+    if (this.#stopping) return;
     const primaries = await world.primaries();
     for (let attempt = 0; attempt < Object.keys(kind.variants).length; attempt++) {
       const variant = variants.next().value;
