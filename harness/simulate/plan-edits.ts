@@ -12,13 +12,17 @@ export interface ScriptedPlan extends SimulationPlan {
 
 /** What a run did, as a plan of its own: the operations and faults on record, at their times. */
 export function asScript(plan: SimulationPlan, history: readonly Op[], faults: readonly FaultRecord[]): ScriptedPlan {
-  const operations = history.slice(0, phaseStart(history, 'heal')).flatMap((op): ScriptedOp[] => {
+  const heal = phaseStart(history, 'heal');
+  const operations = history.slice(0, heal).flatMap((op): ScriptedOp[] => {
     const { time, process, type, f, key, value } = op;
     if (type !== 'invoke' || process === 'nemesis') return [];
     const thread = process % plan.concurrency;
     return [{ time, thread, f, ...(key === undefined ? {} : { key }), ...(value === undefined ? {} : { value }) }];
   });
-  return withFaults({ ...plan, script: { operations, faults: [] } }, scriptOf(faults));
+  // A fault that healing ended has no end of its own: at that very moment others may do other things first.
+  const healedNs = heal === undefined ? Number.POSITIVE_INFINITY : history[heal]!.time;
+  const ownEnds = faults.filter(({ phase, time }) => phase === 'start' || time < healedNs);
+  return withFaults({ ...plan, script: { operations, faults: [] } }, scriptOf(ownEnds));
 }
 
 /** Only faults that are in the script are asked for. */
