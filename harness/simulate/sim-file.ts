@@ -5,6 +5,9 @@ export const pageBytes = 4096;
 /** What a disk writes at a time: a page that was being written when the power went is torn at such a seam. */
 export const sectorBytes = 512;
 
+/** What stands where nothing was written, for writes of up to so many bytes. */
+const zeros = new Uint8Array(64 * 1024);
+
 /** A write that is in the page cache and not yet on the platter, with what stood there before. */
 interface Unsynced {
   readonly position: number;
@@ -30,7 +33,9 @@ export class SimFile {
       grown.set(this.bytes.subarray(0, this.length));
       this.bytes = grown;
     }
-    const before = this.bytes.slice(position, end);
+    // Nearly every write of a log goes to zeros that were made ahead of it.
+    const isFirst = data.length <= zeros.length && isZero(this.bytes, position, end);
+    const before = isFirst ? zeros.subarray(0, data.length) : this.bytes.slice(position, end);
     this.#unsynced.push({ position, before, lengthBefore: this.length });
     this.bytes.set(data, position);
     this.length = Math.max(this.length, end);
@@ -109,6 +114,11 @@ export class SimFile {
     copy.length = this.length;
     return copy;
   }
+}
+
+function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (bytes[at] !== 0) return false;
+  return true;
 }
 
 function pageAt(position: number): number {

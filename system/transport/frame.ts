@@ -23,11 +23,37 @@ const frameBytesMax = 64 * 1024 * 1024;
 /** Length, kind and checksum around a payload. */
 export const frameOverheadBytes = 9;
 
-export interface Frame {
+/** Where a frame lies in the bytes that came. Views of it are cut when asked for: one costs more than reading most. */
+export class Frame {
   readonly kind: number;
-  readonly payload: Uint8Array;
-  /** The whole frame as it was on the wire, to be passed on as it is. `payload` is a part of it. */
-  readonly bytes: Uint8Array;
+  readonly source: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+
+  /** All of it is in [start, end) of the source. */
+  constructor(source: Uint8Array, start: number, end: number) {
+    this.kind = source[start + 4]!;
+    this.source = source;
+    this.start = start;
+    this.end = end;
+  }
+
+  get payloadStart(): number {
+    return this.start + 5;
+  }
+
+  get payloadEnd(): number {
+    return this.end - 4;
+  }
+
+  get payload(): Uint8Array {
+    return this.source.subarray(this.payloadStart, this.payloadEnd);
+  }
+
+  /** The whole frame as it was on the wire, to be passed on as it is. */
+  get bytes(): Uint8Array {
+    return this.source.subarray(this.start, this.end);
+  }
 }
 
 /** What came is not a frame: a wrong length or checksum. The stream cannot be used any further. */
@@ -102,9 +128,9 @@ export class FrameDecoder {
       const expected = getU32(bytes, end - 4);
       const actual = crc32c(bytes, 0, at + 4, end - 4);
       if (expected !== actual) throw new FrameError(`a frame's checksum is ${expected}, its bytes say ${actual}`);
-      const frame = at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end);
+      const frame = new Frame(bytes, at, end);
       at = end;
-      this.#onFrame({ kind: frame[4]!, payload: frame.subarray(5, frameBytes - 4), bytes: frame });
+      this.#onFrame(frame);
     }
     if (at < bytes.length) {
       this.#pending.push(at === 0 ? bytes : bytes.subarray(at));

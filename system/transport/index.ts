@@ -169,7 +169,7 @@ export class Transport {
         if (frame.kind !== frameKind.message) throw new FrameError(`a frame of kind ${frame.kind} among messages`);
         // Somebody removed while connected is cut off with its next message.
         if (this.#handlers.isRemoved(sender)) throw new FrameError(`node ${from} was removed from the cluster`);
-        const message = checked(decodeMessage(frame.payload));
+        const message = checked(decodeMessage(frame.source, frame.payloadStart, frame.payloadEnd));
         if (message.type === MessageType.Snap) throw new FrameError('a snapshot among messages');
         this.#handlers.message(message);
       },

@@ -14,9 +14,9 @@ import { FrameError, frameKind, frameOverheadBytes, sealFrame } from './frame.ts
 /**
  * A raft message on the wire, inside a frame of kind `message` (or `snapshotStart`):
  *
- *     u8 type | u16 what else there is (`Has`) | u48 to from term | u48 each of logTerm index commit rejectHint context vote
- *     that is not zero | [committed: u48 index term]
- *     | [snapshot: u48 index term | u8 autoLeave | 4 × (u32 count | u48…) | u32 length | data]
+ *     u8 type | u16 what else there is (`Has`) | u56 to from term | u56 each of logTerm index commit rejectHint context vote
+ *     that is not zero | [committed: u56 index term]
+ *     | [snapshot: u56 index term | u8 autoLeave | 4 × (u32 count | u56…) | u32 length | data]
  *     | [u32 bytes of entries | entries, as in the log]
  *
  * Little-endian. Most messages fill few of their fields, and are sent to everybody many times a second: small ones
@@ -36,7 +36,8 @@ const Has = {
 } as const;
 const HAS_ALL = 1023;
 
-const NUMBER_BYTES = 6;
+/** Any safe integer: a `context` begins at random. */
+const NUMBER_BYTES = 7;
 const HEAD_BYTES = 3 + 3 * NUMBER_BYTES;
 
 /** @returns a whole frame */
@@ -68,10 +69,7 @@ export function encodeMessage(message: Message, kind: number = frameKind.message
   frame[5] = message.type;
   frame[6] = has;
   frame[7] = has >>> 8;
-  putU48(frame, 8, message.to);
-  putU48(frame, 14, message.from);
-  putU48(frame, 20, message.term);
-  let at = 5 + HEAD_BYTES;
+  let at = put(frame, put(frame, put(frame, 8, message.to), message.from), message.term);
   if (has & Has.logTerm) at = put(frame, at, logTerm);
   if (has & Has.index) at = put(frame, at, index);
   if (has & Has.commit) at = put(frame, at, commit);
@@ -87,18 +85,21 @@ export function encodeMessage(message: Message, kind: number = frameKind.message
   return sealFrame(frame, kind);
 }
 
-/** @throws FrameError when the payload is not a message; entries' data are views of it */
-export function decodeMessage(payload: Uint8Array): Message {
-  if (payload.length < HEAD_BYTES) throw cutOff();
-  const type = messageTypes[payload[0]!];
+/**
+ * The message that is a frame's payload, in [from, to) of the bytes; entries' data are views of them.
+ * @throws FrameError when it is not one
+ */
+export function decodeMessage(bytes: Uint8Array, from = 0, to = bytes.length): Message {
+  if (to - from < HEAD_BYTES) throw cutOff();
+  const type = messageTypes[bytes[from]!];
   if (type === undefined) throw new FrameError('a message of unknown type');
-  const has = payload[1]! | (payload[2]! << 8);
+  const has = bytes[from + 1]! | (bytes[from + 2]! << 8);
   if (has > HAS_ALL) throw new FrameError('a message with unknown parts');
-  const message: MutableMessage = newMessage(type, getU48(payload, 3));
-  message.from = getU48(payload, 9);
-  message.term = getU48(payload, 15);
+  const message: MutableMessage = newMessage(type, get(bytes, from + 3));
+  message.from = get(bytes, from + 3 + NUMBER_BYTES);
+  message.term = get(bytes, from + 3 + 2 * NUMBER_BYTES);
   message.reject = (has & Has.reject) !== 0;
-  const reader = new Reader(payload, HEAD_BYTES);
+  const reader = new Reader(bytes, from + HEAD_BYTES, to);
   if (has & Has.logTerm) message.logTerm = reader.number();
   if (has & Has.index) message.index = reader.number();
   if (has & Has.commit) message.commit = reader.number();
@@ -157,7 +158,14 @@ function readSnapshot(reader: Reader): Snapshot {
 /** @returns where the number ends */
 function put(target: Uint8Array, at: number, value: number): number {
   putU48(target, at, value);
+  target[at + 6] = value / 2 ** 48;
   return at + NUMBER_BYTES;
+}
+
+function get(source: Uint8Array, at: number): number {
+  const top = source[at + 6]!;
+  if (top > 31) throw new FrameError('a number of a message that is no safe integer');
+  return getU48(source, at) + top * 2 ** 48;
 }
 
 function cutOff(): FrameError {
@@ -166,10 +174,12 @@ function cutOff(): FrameError {
 
 class Reader {
   readonly #source: Uint8Array;
+  readonly #to: number;
   #at: number;
 
-  constructor(source: Uint8Array, at: number) {
+  constructor(source: Uint8Array, at: number, to: number) {
     this.#source = source;
+    this.#to = to;
     this.#at = at;
   }
 
@@ -178,7 +188,7 @@ class Reader {
   }
 
   number(): number {
-    return getU48(this.#source, this.#take(NUMBER_BYTES));
+    return get(this.#source, this.#take(NUMBER_BYTES));
   }
 
   numbers(): number[] {
@@ -202,19 +212,19 @@ class Reader {
   }
 
   end(): void {
-    if (this.#at !== this.#source.length) throw new FrameError('bytes after the end of a message');
+    if (this.#at !== this.#to) throw new FrameError('bytes after the end of a message');
   }
 
   /** A count of things that take so many bytes each: refused when they cannot all be there. */
   #count(bytesEach: number): number {
     const count = getU32(this.#source, this.#take(4));
-    if (count * bytesEach > this.#source.length - this.#at) throw cutOff();
+    if (count * bytesEach > this.#to - this.#at) throw cutOff();
     return count;
   }
 
   #take(bytes: number): number {
     const at = this.#at;
-    if (this.#source.length - at < bytes) throw cutOff();
+    if (this.#to - at < bytes) throw cutOff();
     this.#at += bytes;
     return at;
   }

@@ -7,8 +7,9 @@ import { FrameDecoder, FrameError } from './frame.ts';
 import { type SnapshotSink, Transport, type TransportHandlers } from './index.ts';
 import { decodeMessage, encodeMessage } from './message-codec.ts';
 
-/** What six bytes hold, on the wire as in the log. */
-const number = fc.maxSafeNat().map((value) => value % 2 ** 48);
+const number = fc.maxSafeNat();
+/** Of entries: what six bytes hold, as in the log. */
+const entryNumber = fc.maxSafeNat().map((value) => value % 2 ** 48);
 const types = Object.values(MessageType).filter((type) => type < MessageType.StorageAppend);
 const anyMessage: fc.Arbitrary<Message> = fc
   .record({
@@ -18,8 +19,8 @@ const anyMessage: fc.Arbitrary<Message> = fc
     entries: fc.array(
       fc.record(
         {
-          term: number,
-          index: number,
+          term: entryNumber,
+          index: entryNumber,
           type: fc.constantFrom(...Object.values(EntryType)),
           data: fc.uint8Array(),
         },
