@@ -3,6 +3,7 @@ export { checkCounterBounds } from './durability/counter-bounds.ts';
 export { checkSetFull, type SetFullOptions } from './durability/set-full.ts';
 export { checkTotalQueue } from './durability/total-queue.ts';
 export { checkUniqueIds } from './durability/unique-ids.ts';
+export { checkWatch } from './durability/watch.ts';
 export { Events } from './history/events.ts';
 export { HistoryError } from './history/history-error.ts';
 export { encodeOp } from './history/ndjson.ts';

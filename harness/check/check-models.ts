@@ -2,6 +2,7 @@ import { checkCounterBounds } from '../../checker/durability/counter-bounds.ts';
 import { checkSetFull, type SetFullOptions } from '../../checker/durability/set-full.ts';
 import { checkTotalQueue } from '../../checker/durability/total-queue.ts';
 import { checkUniqueIds } from '../../checker/durability/unique-ids.ts';
+import { checkWatch } from '../../checker/durability/watch.ts';
 import type { Events } from '../../checker/history/events.ts';
 import type { Format } from '../../checker/history/parse.ts';
 import type { LinearOptions } from '../../checker/linear/check.ts';
@@ -123,5 +124,6 @@ export const checkModels: ReadonlyMap<string, CheckModel> = new Map<string, Chec
   ],
   ['counter-bounds', plain('counter-bounds', checkCounterBounds, () => 'only-reads')],
   ['total-queue', plain('total-queue', checkTotalQueue, sourcesOrObservers)],
+  ['watch', plain('watch', checkWatch, (kind) => (kind === 'unexpected-event' ? 'only-reads' : 'anything'))],
   ['unique-ids', plain('unique-ids', checkUniqueIds, () => 'anything')],
 ]);
