@@ -14,6 +14,7 @@ export { checkLinear, type LinearOptions } from './linear/check.ts';
 export { IncrementalLinear, type IncrementalOptions } from './linear/incremental.ts';
 export type { Model, Operation } from './model/model.ts';
 export { isModelName, type ModelName, modelNames } from './model/models.ts';
+export { checkSession, type SessionOptions } from './session/check.ts';
 export { type BankOptions, checkBank } from './txn/bank.ts';
 export { checkTxn, type TxnDetails, type TxnModel, type TxnOptions, type TxnSection } from './txn/check.ts';
 export { checkLongFork, type LongForkOptions } from './txn/long-fork.ts';

@@ -7,6 +7,7 @@ import type { Events } from '../../checker/history/events.ts';
 import type { Format } from '../../checker/history/parse.ts';
 import type { LinearOptions } from '../../checker/linear/check.ts';
 import { isModelName, modelNames } from '../../checker/model/models.ts';
+import { checkSession, type SessionOptions } from '../../checker/session/check.ts';
 import type { BankOptions } from '../../checker/txn/bank.ts';
 import { checkBank } from '../../checker/txn/bank.ts';
 import { checkTxn, type TxnModel, type TxnOptions } from '../../checker/txn/check.ts';
@@ -20,7 +21,8 @@ export type ModelOptions = Pick<LinearOptions, 'failedCas' | 'initial'> &
   Omit<TxnOptions, 'model' | 'transactionOrder'> &
   BankOptions &
   LongForkOptions &
-  SetFullOptions;
+  SetFullOptions &
+  SessionOptions;
 
 /** Something that a history can be judged as. */
 export interface CheckModel {
@@ -124,6 +126,15 @@ export const checkModels: ReadonlyMap<string, CheckModel> = new Map<string, Chec
   ],
   ['counter-bounds', plain('counter-bounds', checkCounterBounds, () => 'only-reads')],
   ['total-queue', plain('total-queue', checkTotalQueue, sourcesOrObservers)],
+  [
+    'session',
+    {
+      section: 'session',
+      options: ['initial'],
+      check: (events, options) => checkSession(events, options),
+      leavingOut: (kind) => (kind === 'garbage-read' ? 'not-sources' : 'anything'),
+    },
+  ],
   ['watch', plain('watch', checkWatch, (kind) => (kind === 'unexpected-event' ? 'only-reads' : 'anything'))],
   ['unique-ids', plain('unique-ids', checkUniqueIds, () => 'anything')],
 ]);
