@@ -61,9 +61,14 @@ export interface FileSystem {
   /** Removes a file. Missing is ENOENT. */
   remove(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
-  /** `read`: must exist. `write`: must exist, read and write. `create`: must not exist (EEXIST), read and write. */
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<File>;
+  open(path: string, mode: OpenMode): Promise<File>;
 }
+
+/**
+ * `read`: must exist. `write`: must exist, read and write. `write-through`: as `write`, for a file that is mostly written
+ * with `writeDurably`; its other writes may be durable as well. `create`: must not exist (EEXIST), read and write.
+ */
+export type OpenMode = 'read' | 'write' | 'write-through' | 'create';
 
 export interface File {
   readonly path: string;
@@ -75,8 +80,8 @@ export interface File {
   /** fdatasync. */
   datasync(): Promise<void>;
   /**
-   * Writes the chunks one after another from `position`, then fdatasync, then calls back. The chunks must not
-   * be changed before that. An error means that nothing is known about what reached the disk: the caller may
+   * Writes the chunks one after another from `position`, makes them durable as fdatasync does, then calls back. The
+   * chunks must not be changed before that. An error means that nothing is known about what reached the disk: the caller may
    * not sync again and believe it (fsyncgate; see docs/ARCHITECTURE.md).
    */
   writeDurably(position: number, chunks: readonly Uint8Array[], done: (error: PortError | undefined) => void): void;

@@ -55,6 +55,17 @@ t.test('what was synced stays, what was not is gone', async (t) => {
   t.match(await cutPower(t, script, worst), { unsynced: 2, lost: 2, files: { log: 'durable' } });
 });
 
+t.test('a file whose writes are synced as they are made loses none that was called back', async (t) => {
+  const script = `
+    const log = await files.open('log', 'write-through');
+    await durably(log, 2, 'bb');
+    await durably(log, 4, 'cc');`;
+  t.match(await cutPower(t, script, worst, { log: 'aa' }), { unsynced: 0, lost: 0, files: { log: 'aabbcc' } });
+  const inWrite = `${script}
+    log.writeDurably(6, bytes('dd'), () => {});`;
+  t.match(await cutPower(t, inWrite, worst, { log: 'aa' }), { unsynced: 1, lost: 1, files: { log: 'aabbcc' } });
+});
+
 t.test('a prefix of what was not synced may survive, and the next write may be torn between sectors', async (t) => {
   const script = `
     const log = await files.open('log', 'write');

@@ -1,4 +1,4 @@
-import { type File, type FileSystem, PortError } from '../../system/ports.ts';
+import { type File, type FileSystem, type OpenMode, PortError } from '../../system/ports.ts';
 import type { Random } from '../generator/random.ts';
 import { eventKind, type Scheduler, type SimProcess } from './scheduler.ts';
 import type { SimDisk } from './sim-disk.ts';
@@ -44,7 +44,7 @@ export class SimFileSystem implements FileSystem {
     });
   }
 
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<File> {
+  open(path: string, mode: OpenMode): Promise<File> {
     return this.#later(() => {
       const file = mode === 'create' ? this.#disk.create(path) : this.#disk.file(path);
       return this.#handle(path, file);

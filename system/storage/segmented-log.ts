@@ -328,7 +328,7 @@ export class SegmentedLog implements WriteAheadLog {
   private async openFiles(): Promise<void> {
     const files: File[] = [];
     for (let at = 0; at < this.options.inFlightMax; at++) {
-      files.push(await this.fileSystem.open(segmentPath(this.sequence), 'write'));
+      files.push(await this.fileSystem.open(segmentPath(this.sequence), 'write-through'));
     }
     this.files = files;
   }

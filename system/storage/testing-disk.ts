@@ -1,4 +1,4 @@
-import { type File, type FileSystem, PortError } from '../ports.ts';
+import { type File, type FileSystem, type OpenMode, PortError } from '../ports.ts';
 
 const SECTOR = 512;
 
@@ -114,7 +114,7 @@ export class TestingDisk implements FileSystem {
     });
   }
 
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<File> {
+  open(path: string, mode: OpenMode): Promise<File> {
     return this.step('open', path, () => {
       if (mode === 'create') {
         if (this.names.has(path)) throw new PortError('EEXIST', path);

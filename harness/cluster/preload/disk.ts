@@ -42,6 +42,8 @@ function standBefore(root: string, disk: FaultyDisk, journal: UndoJournal | unde
   };
   /** Descriptors of files below the root, with their inodes. */
   const inodes = new Map<number, number>();
+  /** Those of them of which each write is to be synced. Here that is done after the write, so that faults can meet it. */
+  const syncing = new Set<number>();
   const isBelow = (file: unknown): file is string => typeof file === 'string' && resolve(file).startsWith(`${root}/`);
 
   const open = (file: fs.PathLike, flags: number, mode: number, done: (error: unknown, fd?: number) => void): void => {
@@ -58,8 +60,10 @@ function standBefore(root: string, disk: FaultyDisk, journal: UndoJournal | unde
       }
       journal?.willCreate(resolve(file));
     }
-    real.open(file, flags, mode, (error, descriptor) => {
+    const { O_DSYNC } = fs.constants;
+    real.open(file, flags & ~O_DSYNC, mode, (error, descriptor) => {
       if (error === null) {
+        if ((flags & O_DSYNC) !== 0) syncing.add(descriptor);
         const inode = fs.fstatSync(descriptor).ino;
         inodes.set(descriptor, inode);
         // What is still unsynced of that inode was of a file that is no more.
@@ -70,6 +74,7 @@ function standBefore(root: string, disk: FaultyDisk, journal: UndoJournal | unde
   };
   const close = (descriptor: number, done: fs.NoParamCallback): void => {
     inodes.delete(descriptor);
+    syncing.delete(descriptor);
     real.close(descriptor, done);
   };
   const writev = (
@@ -88,7 +93,10 @@ function standBefore(root: string, disk: FaultyDisk, journal: UndoJournal | unde
       const lengthBytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
       journal?.willChange(descriptor, inode, position, lengthBytes, true);
     }
-    real.writev(descriptor, buffers, position, done);
+    real.writev(descriptor, buffers, position, (error, bytes) => {
+      if (error !== null || !syncing.has(descriptor)) done(error, bytes, buffers);
+      else fdatasync(descriptor, (failed) => done(failed, bytes, buffers));
+    });
   };
   const ftruncate = (descriptor: number, lengthBytes: number, done: fs.NoParamCallback): void => {
     const inode = inodes.get(descriptor);
