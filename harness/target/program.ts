@@ -18,7 +18,8 @@ export function findProgram(name: string, debianPackage: string, otherFolders: r
   throw new ProgramMissing(`${name} is not on this machine; on Debian: apt-get install ${debianPackage}`);
 }
 
-function isExecutable(path: string): boolean {
+/** Whether it is a file that can be run. */
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;

@@ -162,3 +162,15 @@ t.test('postgres', async (t) => {
   const verdict = await run(t, '--target', 'postgres', '--workload', 'append', '--nemesis', 'pause', ...short);
   if (verdict !== undefined) t.equal(verdict.valid, true, 'is serializable', { sections: verdict.sections });
 });
+
+t.test('a program that speaks Maelstrom', async (t) => {
+  t.testdir();
+  const program = (name: string) => ['--target', 'maelstrom-lin-kv', '--bin', `harness/target/example/${name}.mjs`];
+  const unreliable = ['--nemesis', 'partition,duplicate,reorder', ...short];
+  for (const workload of ['register', 'append']) {
+    const verdict = await run(t, ...program('maelstrom'), '--workload', workload, ...unreliable);
+    t.equal(verdict?.valid, true, workload, { sections: verdict?.sections });
+  }
+  const stale = await run(t, ...program('maelstrom-stale'), '--nemesis', 'none', '--time-limit', '4');
+  t.equal(stale?.sections.linear?.valid, false, 'and one that remembers what it saw is found out');
+});
