@@ -25,6 +25,11 @@ export const partition: FaultKind = {
       const others = without(nodes, side);
       return chosen(side, random(2) === 0 ? links(side, others) : links(others, side));
     },
+    /** A minority that hears nobody and is heard by all: what it asks for must not keep the others from their work. */
+    deaf({ nodes, random }) {
+      const side = someNodes(nodes, 1 + random(Math.max(1, nodes.length - majoritySize(nodes.length))), random);
+      return chosen(side, links(without(nodes, side), side));
+    },
     /** Two halves that only one node can see both of. */
     bridge({ nodes, random }) {
       const [between, ...rest] = shuffled(nodes, random);

@@ -67,7 +67,7 @@ const odds: { readonly [kind: string]: number } = {
 const faultKindsMin = 2;
 const faultKindsMax = 5;
 /** From no rest between elections to time enough for what only shows after a while. */
-const intervalsMs = [1000, 2000, 2000, 3000, 4000, 6000, 12_000, 24_000] as const;
+const intervalsMs = [1000, 2000, 3000, 4000, 8000, 16_000] as const;
 
 /** A healed cluster must come together within this much virtual time. */
 const convergeMaxMs = 20_000;
