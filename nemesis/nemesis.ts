@@ -5,7 +5,7 @@ import { undisturbed } from './disturbance.ts';
 import { attempt, type Chosen, type FaultKind, type NodeEffect, onEach } from './fault-kind.ts';
 import { kinds } from './kinds.ts';
 import { allVote } from './membership.ts';
-import { canReact } from './reaction.ts';
+import { isPossible } from './reaction.ts';
 import type { ScriptedFault } from './script.ts';
 import type { FaultRecord, World } from './world.ts';
 
@@ -141,8 +141,8 @@ class NemesisLoop {
     for (let attempt = 0; attempt < Object.keys(kind.variants).length; attempt++) {
       const variant = variants.next().value;
       const chosen = kind.variants[variant]?.({ nodes: world.nodes, primaries, random });
-      // The cluster is too small for it, or its world knows no moments to react to.
-      if (chosen === undefined || !canReact(world, chosen)) continue;
+      // The cluster is too small for it, or its world cannot do this one.
+      if (chosen === undefined || !isPossible(world, chosen)) continue;
       await this.#begin({ name, kind, variant, chosen, endMs: () => this.#nowMs() + durationMs });
       return;
     }

@@ -20,8 +20,9 @@ export function reactionTo(
   return { moment, afterMs, hits: 'node', ...how };
 }
 
-/** A world that has no such moments is not asked for what reacts to them: the kind has other variants. */
-export function canReact(world: World, { setting }: Chosen): boolean {
+/** A world is not asked for variants that need more than it has, as moments to react to: the kind has others. */
+export function isPossible(world: World, { setting }: Chosen): boolean {
+  if (setting?.type === 'members') return setting.members.replaced.length === 0 || world.removeMember !== undefined;
   if (setting?.type !== 'reaction') return true;
   return world.next !== undefined && (world.takeSnapshot !== undefined || !isOfSnapshot(setting.reaction.moment));
 }

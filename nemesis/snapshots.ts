@@ -10,6 +10,7 @@ const lagMs = 700;
 
 /** Snapshots in quick succession: logs let go to the last entry, and followers that are sent what has gone already. */
 export const snapshots: FaultKind = {
+  domain: 'links',
   variants: {
     storm: (situation) => storm(nodeTargets.all!(situation)?.nodes ?? [], situation),
     'of-primaries': (situation) => storm(nodeTargets.primaries!(situation)?.nodes ?? [], situation),

@@ -13,6 +13,7 @@ const cutAfterMs = [0, 0.5, 2, 10, 50, 300] as const;
  * leader must go back to taking writes (hashicorp/raft#696).
  */
 export const transfer: FaultKind = {
+  domain: 'links',
   variants: {
     random: handOver(() => ({ first: 'nothing' })),
     lagging: handOver(() => ({ first: 'lag' })),
