@@ -90,6 +90,18 @@ export function expression(flag: string): (given: unknown) => string {
   };
 }
 
+/** What `--nemesis` takes besides names of kinds: to draw them. */
+export const swarm = 'swarm';
+
+/** As `someOf`, or `swarm` alone. */
+export function someOrSwarm(
+  flag: string,
+  known: readonly string[],
+): (given: unknown) => readonly string[] | typeof swarm {
+  const some = someOf(flag, known);
+  return (given) => (given === swarm ? swarm : some(given));
+}
+
 /** Any text but the empty one. */
 export function text(flag: string): (given: unknown) => string {
   return (given) => {

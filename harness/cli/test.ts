@@ -4,15 +4,17 @@ import { relative } from 'node:path';
 import type { Argv } from 'yargs';
 import { type Valid, worst } from '../../checker/verdict.ts';
 import { defaultKinds, faultKinds } from '../../nemesis/kinds.ts';
+import { drawSwarm } from '../../nemesis/swarm.ts';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
-import { seedBound } from '../generator/random.ts';
+import { mechanismNames } from '../cluster/mechanisms.ts';
+import { seedBound, seededRandom } from '../generator/random.ts';
 import { mutants } from '../mutants/catalog.ts';
 import { plant } from '../mutants/plant.ts';
 import { type LeftRunning, type Plan, runTest } from '../runner/run.ts';
 import { targets } from '../target/index.ts';
 import { workloads } from '../workload/index.ts';
 import { exitCodeOf } from './exit.ts';
-import { duration, expression, integer, oneOf, someOf, text, threads } from './flags.ts';
+import { duration, expression, integer, oneOf, someOf, someOrSwarm, swarm, text, threads } from './flags.ts';
 import { interruptible } from './interruptible.ts';
 import { showProgress } from './progress.ts';
 import { recordedFaults } from './recorded-faults.ts';
@@ -47,11 +49,11 @@ export function flags(yargs: Argv) {
       coerce: oneOf('workload', workloads),
     })
     .option('nemesis', {
-      describe: `Faults, separated by commas: ${faultKinds.join(', ')}; or none`,
+      describe: `Faults, separated by commas: ${faultKinds.join(', ')}; none; or swarm: kinds and pace drawn from the seed`,
       defaultDescription: `${defaultKinds.join(',')}, where the target can be broken`,
       type: 'string',
       requiresArg: true,
-      coerce: someOf('nemesis', faultKinds),
+      coerce: someOrSwarm('nemesis', faultKinds),
     })
     .option('time-limit', {
       describe: 'How long clients begin operations: 30, 30s, 2m',
@@ -59,6 +61,13 @@ export function flags(yargs: Argv) {
       type: 'string',
       requiresArg: true,
       coerce: duration('time-limit', 1000, 86_400_000),
+    })
+    .option('mechanism', {
+      describe: `How faults are done, where there is more than one way (splitbrain doctor): ${mechanismNames.join(', ')}`,
+      defaultDescription: 'the best that works here',
+      type: 'string',
+      requiresArg: true,
+      coerce: someOf('mechanism', mechanismNames),
     })
     .option('nemesis-interval', {
       describe: 'From the start of one fault to the next, on average',
@@ -196,7 +205,9 @@ async function test(given: Flags): Promise<number> {
   try {
     while (verdicts.length < most && !signal.aborted) {
       const seed = (first.seed + verdicts.length) % seedBound;
-      const valid = await oneTest(withSeed(first, seed), given.json, signal);
+      const plan = withSeed(first, seed);
+      const drawn = given.nemesis === swarm ? withSwarm(plan, given['nemesis-interval']) : plan;
+      const valid = await oneTest(drawn, given.json, signal);
       verdicts.push(valid);
       if (given['until-fail'] && valid !== true) break;
     }
@@ -274,7 +285,9 @@ export async function planOf(given: Flags): Promise<Plan> {
   }
   const script = given.faults?.script;
   const scripted = script && [...new Set(script.map(({ kind }) => kind))];
-  const faults = given.nemesis ?? scripted ?? defaultKinds.filter((kind) => target.faults.includes(kind));
+  const isSwarm = given.nemesis === swarm;
+  const asked = given.nemesis === swarm ? target.faults : given.nemesis;
+  const faults = asked ?? scripted ?? defaultKinds.filter((kind) => target.faults.includes(kind));
   const unasked = scripted?.find((kind) => !faults.includes(kind));
   if (unasked !== undefined) throw new UsageError(`--nemesis leaves out ${unasked}, which --faults has`);
   const impossible = faults.find((kind) => !target.faults.includes(kind));
@@ -294,6 +307,8 @@ export async function planOf(given: Flags): Promise<Plan> {
     rate: given.rate,
     'time-limit': `${given['time-limit']}ms`,
     nemesis: faults,
+    swarm: isSwarm,
+    mechanism: given.mechanism ?? null,
     'nemesis-interval': `${given['nemesis-interval']}ms`,
     keys: given.keys,
     'ops-per-key': given['ops-per-key'],
@@ -304,7 +319,7 @@ export async function planOf(given: Flags): Promise<Plan> {
     faults: given.faults?.path ?? null,
     'log-pattern': given['log-pattern'] ?? null,
   };
-  return {
+  const plan: Plan = {
     name: mutant?.name ?? workload.name,
     workload,
     target,
@@ -327,6 +342,22 @@ export async function planOf(given: Flags): Promise<Plan> {
     runsRoot: given.results,
     options,
     commands: commandsOf(seed),
+    mechanisms: given.mechanism ?? [],
+  };
+  return isSwarm ? withSwarm(plan, given['nemesis-interval']) : plan;
+}
+
+/** The kinds and the pace that the seed draws. */
+function withSwarm(plan: Plan, intervalMs: number): Plan {
+  const { faults: kinds, name } = plan.target;
+  if (kinds.length === 0) throw new UsageError(`--nemesis swarm: ${name} has nothing to break`);
+  const random = seededRandom(plan.seed, 'swarm');
+  const drawn = drawSwarm(kinds, intervalMs, (bound) => random.below(bound));
+  return {
+    ...plan,
+    faults: drawn.kinds,
+    faultIntervalMs: drawn.intervalMs,
+    options: { ...plan.options, nemesis: drawn.kinds, 'nemesis-interval': `${drawn.intervalMs}ms` },
   };
 }
 

@@ -158,7 +158,7 @@ class LocalCluster implements Cluster {
     this.#nodes = new Map(nodes.map((node) => [node.id, node]));
     this.#proxies = proxies;
     this.#moments = moments;
-    const isUp = (id: NodeId): boolean => this.#node(id).state === 'up';
+    const isUp = (id: NodeId): boolean => this.#node(id).isConnectable;
     this.#cuts = new CutProver(links, isUp);
     this.#disturbances = new DisturbanceProver(links, isUp);
     this.#reaper = reaper;
@@ -268,7 +268,7 @@ class LocalCluster implements Cluster {
     for (const { from, to } of this.#known(links)) {
       connections += this.#proxies.find((proxy) => proxy.node === to)?.reset(from) ?? 0;
     }
-    const isUp = links.some(({ from, to }) => this.#node(from).state === 'up' && this.#node(to).state === 'up');
+    const isUp = links.some(({ from, to }) => this.#node(from).isConnectable && this.#node(to).isConnectable);
     const effect = connections > 0 ? 'proven' : isUp ? 'ineffective' : 'moot';
     return { effect, mechanism: mechanisms.links, proof: { connections } };
   }

@@ -106,6 +106,11 @@ export class LocalNode {
     return this.#state;
   }
 
+  /** Whether what becomes of its connections says anything: it runs, and could make new ones. */
+  get isConnectable(): boolean {
+    return this.#state === 'up' && !this.#starvation.unconnectable;
+  }
+
   /** What it believes to be; undefined when it does not answer at once. */
   async role(): Promise<string | undefined> {
     return this.#state === 'up' ? (await nodeStatus(this.address, roleTimeoutMs))?.role : undefined;
@@ -213,6 +218,8 @@ export class LocalNode {
     const state = await stateOf(pid, (letter) => letter !== 'T');
     if (this.#state === 'paused') this.#state = 'up';
     if (state === undefined) return { effect: 'moot', mechanism, proof: { pid, state: 'ended' } };
+    if (!this.isConnectable)
+      return { effect: 'moot', mechanism, proof: { pid, state, reason: 'it takes no connections' } };
     const answers = (await nodeStatus(this.address, readyTimeoutMs)) !== undefined;
     return { effect: state !== 'T' && answers ? 'proven' : 'ineffective', mechanism, proof: { pid, state, answers } };
   }

@@ -45,6 +45,11 @@ export const mechanisms = {
 
 export type Power = keyof typeof mechanisms;
 
+/** Each name once. */
+export const mechanismNames: readonly string[] = [
+  ...new Set(Object.values(mechanisms).flatMap((candidates) => candidates.map(({ name }) => name))),
+];
+
 /** What each kind of fault needs; one that is not here is done through the store's own interface. */
 const powersOf: { readonly [kind: string]: readonly Power[] } = {
   partition: ['links'],

@@ -40,6 +40,7 @@ const descriptorsMax = 3;
 export class NodeStarvation {
   readonly #options: NodeStarvationOptions;
   #shortage: Shortage | undefined;
+  #of: Starvation['of'] | undefined;
   #duty: DutyCycle | undefined;
   /** Of this process; it stays in them, with enough of everything. */
   readonly #groups = new Map<Resource, ControlGroup>();
@@ -53,11 +54,17 @@ export class NodeStarvation {
     return this.#duty !== undefined;
   }
 
+  /** Whether it gets no new connections, its own or others'. */
+  get unconnectable(): boolean {
+    return this.#of === 'descriptors';
+  }
+
   /** To be called when the process has ended. */
   ended(): void {
     const { process, reaper } = this.#options;
     for (const resource of ['memory', 'descriptors']) process.expect(resource, undefined);
     this.#shortage = undefined;
+    this.#of = undefined;
     this.#duty?.stop();
     this.#duty = undefined;
     for (const { path } of this.#groups.values()) reaper.removeGroup(path);
@@ -69,6 +76,7 @@ export class NodeStarvation {
     const shortage = this.#shortage;
     this.#shortage = undefined;
     const ended = await shortage?.end();
+    this.#of = starvation?.of;
     if (starvation === undefined) return ended ?? moot('none', { reason: 'it has enough of everything' });
     const { pid } = this.#options.process;
     if (pid === undefined || this.#options.isPaused()) return moot('none', { reason: 'the node is down or paused' });

@@ -26,6 +26,8 @@ export interface Evidence {
   readonly workload: string;
   /** The fault kinds that were asked for. */
   readonly faultKinds: readonly string[];
+  /** They were drawn from the seed. */
+  readonly swarm: boolean;
   readonly history: History;
   readonly faults: () => readonly FaultOutcome[];
   /** Undefined for a target that writes no audit. */
@@ -50,6 +52,7 @@ export function judge(folder: string): Results {
   return judgeEvidence({
     workload: test.workload ?? '',
     faultKinds: faultKindsAsked(test),
+    swarm: test.options.swarm === true,
     history,
     faults: () => readFaults(folder).records,
     audits: target?.audited ? () => readAudits(folder, test) : undefined,
@@ -61,7 +64,7 @@ export function judge(folder: string): Results {
 
 /** The same for evidence that is not in a folder: most simulated runs never see a disk. */
 export function judgeEvidence(evidence: Evidence): Results {
-  const { workload, faultKinds, history, faults, audits, crash, logPattern, steps } = evidence;
+  const { workload, faultKinds, swarm, history, faults, audits, crash, logPattern, steps } = evidence;
   const sections: Sections = { ...checkWorkload(workload, history) };
   if (audits !== undefined) Object.assign(sections, committedLog(audits, history));
   if (crash !== undefined) sections.crash = crash();
@@ -69,7 +72,7 @@ export function judgeEvidence(evidence: Evidence): Results {
   sections.liveness = checkLiveness(history);
   const core = checkCoreLiveness(history);
   if (core !== undefined) sections['core-liveness'] = core;
-  if (faultKinds.length > 0) sections.faults = orUnknown(() => checkFaults(faultKinds, faults()));
+  if (faultKinds.length > 0) sections.faults = orUnknown(() => checkFaults(faultKinds, faults(), history, swarm));
   sections.operations = checkOperations(history);
   // A run stops at such a violation: sections that only miss its end say less than what was seen.
   for (const { section, anomaly } of steps) {

@@ -32,6 +32,8 @@ export interface Plan {
   readonly ratePerS: number;
   readonly timeLimitMs: number;
   readonly faults: readonly string[];
+  /** Names of fault mechanisms that go before others. */
+  readonly mechanisms: readonly string[];
   /** Exactly these faults, instead of drawn ones. */
   readonly script?: readonly ScriptedFault[] | undefined;
   readonly faultIntervalMs: number;
@@ -112,6 +114,7 @@ export async function runTest(
       systemFolder: plan.systemFolder,
       opTimeoutMs: plan.opTimeoutMs,
       faults: plan.faults,
+      mechanisms: plan.mechanisms,
       options: plan.targetOptions,
       random: random('world'),
       now: () => clock.nowNs(),

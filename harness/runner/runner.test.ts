@@ -196,14 +196,26 @@ t.test('a fault without effect makes the run unknown', async (t) => {
     nodes: ['1'],
     effects: [{ effect, mechanism: 'sigstop', proof: { state: 'S' }, node: '1' }],
   });
-  t.match(checkFaults(['pause'], [fault('pause', 'proven')]), { valid: true, counts: { pause: 1 } });
-  t.match(checkFaults(['pause'], [fault('pause', 'proven'), fault('pause', 'ineffective', 'end')]), {
+  const succeeded: readonly Op[] = [{ index: 0, time: 3, process: 0, type: 'ok', f: 'read', value: 1 }];
+  t.match(checkFaults(['pause'], [fault('pause', 'proven')], succeeded), { valid: true, counts: { pause: 1 } });
+  t.match(checkFaults(['pause'], [fault('pause', 'proven'), fault('pause', 'ineffective', 'end')], succeeded), {
     valid: 'unknown',
     anomalies: [{ kind: 'ineffective-fault' }],
   });
-  t.match(checkFaults(['pause', 'kill'], [fault('pause', 'proven'), fault('kill', 'moot')]), {
+  t.match(checkFaults(['pause', 'kill'], [fault('pause', 'proven'), fault('kill', 'moot')], succeeded), {
     valid: 'unknown',
     reason: 'no kill fault was seen to take effect',
   });
-  t.match(checkFaults(['pause'], []), { valid: 'unknown' });
+  t.match(checkFaults(['pause'], [], succeeded), { valid: 'unknown' });
+  t.match(checkFaults(['pause', 'kill'], [fault('pause', 'proven')], succeeded, true), {
+    valid: true,
+    summary: 'took effect: 1 pause; drawn, and not seen to: kill',
+  });
+  t.match(checkFaults(['pause', 'kill'], [fault('pause', 'moot')], succeeded, true), { valid: 'unknown' });
+  for (const history of [[], [{ ...succeeded[0]!, time: 0 }]]) {
+    t.match(checkFaults(['pause'], [fault('pause', 'proven')], history), {
+      valid: 'unknown',
+      reason: 'no operation succeeded under or after pause',
+    });
+  }
 });

@@ -61,6 +61,7 @@ export async function simulate(plan: SimulationPlan, system: SystemModule, watch
   const results = judgeEvidence({
     workload: plan.workload,
     faultKinds: plan.faults,
+    swarm: false,
     history,
     faults: () => faults,
     audits: () => cluster.machines.map(({ node, audit }) => parseAudit(node, audit.join(''))),

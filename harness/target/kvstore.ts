@@ -26,6 +26,7 @@ export const kvstore: Target = {
       folder: options.folder,
       main: join(options.systemFolder ?? ownSystem, 'main.js'),
       faults: options.faults,
+      wantedMechanisms: options.mechanisms ?? [],
       random: options.random,
       now: options.now,
       ...(options.signal === undefined ? {} : { signal: options.signal }),

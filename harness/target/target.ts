@@ -77,6 +77,8 @@ export interface SetUp {
   readonly opTimeoutMs: number;
   /** The kinds of faults that will be asked of the world: what some of them need is set up with the nodes. */
   readonly faults: readonly string[];
+  /** Names of fault mechanisms that go before others, in a world that has a choice. */
+  readonly mechanisms?: readonly string[];
   /** The target's own options, all of them, by name. */
   readonly options: { readonly [name: string]: string };
   /** A seeded integer in [0, bound). */
