@@ -9,9 +9,10 @@ import type { ZoneConflict } from './clusters.ts';
 import { checkBag, checkFifo, checkSet, type Suspects } from './elements.ts';
 import { type Call, describeCall, describeState, searchCalls, shrink } from './explain.ts';
 import { type FailedCas, failedAs, operationOf } from './operations.ts';
+import type { Prefix, SearchBounds, SearchResult } from './problem.ts';
 import { CAS, callsUntil, READ, type RegisterCalls, Registers, WRITE } from './register-calls.ts';
 import { RegisterProblems } from './register-problems.ts';
-import { type Prefix, Search, type SearchBounds, type SearchResult } from './search.ts';
+import { Search } from './search.ts';
 import { Zones } from './zones.ts';
 
 export interface LinearOptions {
@@ -204,9 +205,10 @@ class LinearCheck {
     }
     if (result.valid === 'unknown') {
       const { reason, verifiedTo, configurations, prefixes } = result;
-      const describe = ({ state, ahead, pending }: Prefix): Value => ({
+      const describe = ({ state, ahead, hidden, pending }: Prefix): Value => ({
         state: describeState(this.#model, this.#transitions.states[state]),
         ahead: ahead.map(nameOf),
+        hidden: hidden.map(nameOf),
         pending: pending.map(nameOf),
       });
       const frontier = {

@@ -3,7 +3,8 @@ import { OPEN } from '../history/calls.ts';
 import type { Value } from '../history/op.ts';
 import type { Model, Operation } from '../model/model.ts';
 import { Transitions } from '../model/transitions.ts';
-import { type Prefix, Search, type SearchResult } from './search.ts';
+import type { Prefix, SearchResult } from './problem.ts';
+import { Search } from './search.ts';
 
 /** A call of the history, with where it is found in it. */
 export interface Call {
@@ -36,6 +37,7 @@ export function searchCalls(
 ): SearchResult {
   return search.run({
     initial,
+    length: calls.length,
     classes: Int32Array.from(calls, (call) => transitions.classOf(call.operation)),
     invoke: Int32Array.from(calls, (call) => call.invoke),
     complete: Int32Array.from(calls, (call) => call.complete),
@@ -128,7 +130,7 @@ function describePrefixes(
   prefixes: readonly Prefix[],
 ): readonly Value[] {
   const { model, states } = transitions;
-  return prefixes.slice(0, PREFIXES_MAX).map(({ state, ahead, pending }) => ({
+  return prefixes.slice(0, PREFIXES_MAX).map(({ state, ahead, hidden, pending }) => ({
     state: describeState(model, states[state]),
     ahead: ahead.map((call) => calls[call]!.invoke),
     refused: pending
@@ -137,7 +139,8 @@ function describePrefixes(
         op: calls[call]!.invoke,
         why: `${describeCall(calls[call]!.operation)} is refused: ${describeState(model, states[state])}`,
       })),
-    open: pending
+    // What may be hidden may come, too.
+    open: [...hidden, ...pending]
       .filter((call) => model.step(states[state], calls[call]!.operation).length > 0)
       .map((call) => calls[call]!.invoke),
   }));

@@ -7,7 +7,8 @@ import { Transitions } from '../model/transitions.ts';
 import { type Anomaly, type Section, unknown, type Valid, worst } from '../verdict.ts';
 import { boundsOf, type LinearOptions, modelOf } from './check.ts';
 import { describeCall } from './explain.ts';
-import { Search, type Seed } from './search.ts';
+import type { Seed } from './problem.ts';
+import { Search } from './search.ts';
 
 /** A call on its way: it is settled when its outcome is known. */
 interface Settling {
@@ -110,7 +111,7 @@ export class IncrementalLinear {
     const text = op.key === undefined ? '' : canonical(op.key);
     let state = this.#keys.get(text);
     if (state === undefined) {
-      const seeds = [{ state: this.#initial, ahead: [] }];
+      const seeds = [{ state: this.#initial, ahead: [], hidden: [] }];
       state = { key: op.key, calls: [], carried: 0, seeds, settledSince: 0, valid: true };
       this.#keys.set(text, state);
     }
@@ -162,6 +163,7 @@ export class IncrementalLinear {
     const result = this.#search.run(
       {
         initial: this.#initial,
+        length: calls.length,
         classes: Int32Array.from(calls, (call) => this.#transitions.classOf(call.operation)),
         invoke: Int32Array.from(calls, (call) => call.invoke),
         complete: Int32Array.from(calls, (call) => call.complete),
@@ -184,9 +186,11 @@ export class IncrementalLinear {
     } else {
       const carried = calls.filter((call) => call.complete >= until);
       const numbers = new Map(carried.map((call, number) => [call, number]));
-      state.seeds = this.#search.frontier().map(({ state: at, ahead }) => ({
+      const carriedOn = (call: number): number => numbers.get(calls[call]!)!;
+      state.seeds = this.#search.frontier().map(({ state: at, ahead, hidden }) => ({
         state: at,
-        ahead: ahead.map((call) => numbers.get(calls[call]!)!),
+        ahead: ahead.map(carriedOn),
+        hidden: hidden.map(carriedOn),
       }));
       state.carried = carried.length;
       state.calls = [...carried, ...state.calls.slice(known.length)];

@@ -2,8 +2,8 @@ import { OPEN } from '../history/calls.ts';
 import type { Events, Ref } from '../history/events.ts';
 import type { Operation } from '../model/model.ts';
 import type { Transitions } from '../model/transitions.ts';
+import type { Problem } from './problem.ts';
 import { CAS, MISMATCH, NOTHING, READ, type RegisterCalls, WRITE } from './register-calls.ts';
-import type { Problem } from './search.ts';
 
 /** Values from -NEAR to NEAR are looked up in tables, others in maps. */
 const NEAR = 32;
@@ -67,6 +67,7 @@ export class RegisterProblems {
     return {
       problem: {
         initial: this.#initial,
+        length: kept,
         classes: classes.subarray(0, kept),
         invoke: mine.map((i) => invoke[i]!),
         complete: mine.map((i) => complete[i]!),

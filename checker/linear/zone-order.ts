@@ -1,6 +1,7 @@
 import { OPEN } from '../history/calls.ts';
 import { type Clusters, NONE } from './clusters.ts';
-import { CAS, MISMATCH, NOTHING, type RegisterCalls, WRITE } from './register-calls.ts';
+import { insertCalls } from './insert-calls.ts';
+import { CAS, MISMATCH, type RegisterCalls, WRITE } from './register-calls.ts';
 
 /**
  * A linearization of a register's calls that have no conflict: all that completed, and those of unknown outcome that
@@ -51,9 +52,9 @@ function orderOfZones(calls: RegisterCalls, clusters: Clusters): number[] {
  * allows it; the first such place. There is one, as it would fit every linearization of these zones.
  */
 function withMismatches(calls: RegisterCalls, clusters: Clusters, order: readonly number[]): number[] {
-  const { length, kind, first, second, invoke, complete, initial } = calls;
+  const { kind, first, second, initial } = calls;
   const count = order.length;
-  /** The call that wrote the value before each place of the order, and the next place with another. */
+  /** The value before each place of the order, and the next place with another. */
   const value = new Int32Array(count + 1).fill(initial);
   const change = new Int32Array(count + 1);
   for (let at = 1; at <= count; at++) {
@@ -63,41 +64,7 @@ function withMismatches(calls: RegisterCalls, clusters: Clusters, order: readonl
   }
   change[count] = count + 1;
   for (let at = count - 1; at >= 0; at--) change[at] = value[at] === value[at + 1] ? change[at + 1]! : at + 1;
-  const places = new Int32Array(length).fill(OPEN);
-  for (const [at, call] of order.entries()) places[call] = at;
-  /** The first place of any call from this one on. */
-  const firstFrom = new Int32Array(length + 1).fill(count);
-  for (let i = length - 1; i >= 0; i--) firstFrom[i] = Math.min(firstFrom[i + 1]!, places[i]!);
-  const byEnd = Int32Array.from(calls.kind.keys()).filter((i) => kind[i] !== NOTHING && complete[i] !== OPEN);
-  byEnd.sort((a, b) => complete[a]! - complete[b]!);
-  const before: number[][] = [];
-  let ended = 0;
-  let low = 0;
-  for (let i = 0; i < length; i++) {
-    if (kind[i] !== MISMATCH || clusters.of[i] !== NONE) continue;
-    for (; ended < byEnd.length && complete[byEnd[ended]!]! < invoke[i]!; ended++) {
-      const other = byEnd[ended]!;
-      const inOrder = kind[other] !== MISMATCH || clusters.of[other] !== NONE;
-      low = Math.max(low, inOrder ? places[other]! + 1 : places[other]!);
-    }
-    let next = i + 1;
-    for (let high = length; next < high; ) {
-      const middle = (next + high) >>> 1;
-      if (invoke[middle]! > complete[i]!) high = middle;
-      else next = middle + 1;
-    }
-    const place = value[low] === first[i]! ? change[low]! : low;
-    if (place > firstFrom[next]!)
-      throw new Error('invariant: a failed cas that fits every linearization fits this one');
-    places[i] = place;
-    const there = before[place];
-    if (there === undefined) before[place] = [i];
-    else there.push(i);
-  }
-  const whole: number[] = [];
-  for (let at = 0; at <= count; at++) {
-    for (const i of before[at] ?? []) whole.push(i);
-    if (at < count) whole.push(order[at]!);
-  }
-  return whole;
+  const more: number[] = [];
+  for (let i = 0; i < calls.length; i++) if (kind[i] === MISMATCH && clusters.of[i] === NONE) more.push(i);
+  return insertCalls(order, calls, more, (i, low) => (value[low] === first[i]! ? change[low]! : low));
 }

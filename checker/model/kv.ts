@@ -43,6 +43,7 @@ export const keyValue: Model<Value> = {
     const [expected, fresh] = pairOf(operation);
     return sameValue(expected, fresh);
   },
+  overwrites: ({ f }) => f === 'put' || f === 'write' || f === 'delete',
   describe: (state) => (state === null ? 'the key is not there' : `the key holds ${JSON.stringify(state)}`),
 };
 

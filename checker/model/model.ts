@@ -39,6 +39,8 @@ export interface Model<State> {
   describe?(state: State): string;
   /** True for an operation that, with this answer, can never change the state: it may be placed as soon as it fits. */
   observes?(operation: Operation): boolean;
+  /** True for an operation that is possible in every state, and leads to the same one from each: what was there is lost. */
+  overwrites?(operation: Operation): boolean;
   /** Errors of a `fail` that tell that the operation's condition did not hold, rather than that nothing is known. */
   readonly refusals?: readonly string[];
   /** The functions that it knows; a history with any other cannot be judged. Default: any. */

@@ -33,6 +33,7 @@ function register(name: string, functions: readonly string[]): Model<Value> {
       const [expected, fresh] = pairOf(operation);
       return sameValue(expected, fresh);
     },
+    overwrites: ({ f }) => f === 'write',
     describe: (state) => `the register holds ${JSON.stringify(state)}`,
   };
 }

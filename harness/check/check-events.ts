@@ -6,7 +6,7 @@ import {
   type KeyVerdict,
   type LinearOptions,
 } from '../../checker/linear/check.ts';
-import { TIME_IS_UP } from '../../checker/linear/search.ts';
+import { TIME_IS_UP } from '../../checker/linear/problem.ts';
 import type { Section } from '../../checker/verdict.ts';
 import { checkKeysOnThreads } from './key-pool.ts';
 
