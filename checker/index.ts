@@ -18,6 +18,6 @@ export { checkSession, type SessionOptions } from './session/check.ts';
 export { type BankOptions, checkBank } from './txn/bank.ts';
 export { checkTxn, type TxnDetails, type TxnModel, type TxnOptions, type TxnSection } from './txn/check.ts';
 export { checkLongFork, type LongForkOptions } from './txn/long-fork.ts';
-export { verifyCycle } from './txn/verify.ts';
+export { verifyAnomaly } from './txn/verify.ts';
 export type { Anomaly, Results, Section, Valid } from './verdict.ts';
 export { mergeSections, worst } from './verdict.ts';

@@ -1,7 +1,7 @@
 import type { Value } from '../history/op.ts';
 import { type Findings, lostUpdate, show, showKey, showList } from './findings.ts';
 import type { ListReads } from './list-reads.ts';
-import { type ListVersions, UNPLACED } from './list-versions.ts';
+import type { ListVersions } from './list-versions.ts';
 import { FAIL, INFO, NONE, OK, READ, type Transactions, WRITE } from './transactions.ts';
 
 /**
@@ -30,7 +30,7 @@ class Inside {
   transactions(): void {
     const table = this.#table;
     const [status, first, kind, previous] = [table.status.data, table.first.data, table.kind.data, table.previous.data];
-    const updates = new Updates(table);
+    const updates = new Updates(table, this.#reads, this.#versions);
     for (let t = 0; t < table.count; t++) {
       if (status[t] !== OK) continue;
       for (let m = first[t]!; m < first[t + 1]!; m++) {
@@ -43,8 +43,7 @@ class Inside {
         this.#ownOrder(t, m);
         if (this.#readEarlier(m)) this.#futureRead(t, m);
         // The first append after the transaction's first read of the key.
-        if (kind[before] !== READ || previous[before] !== NONE || this.#versions.seen[before] === UNPLACED) continue;
-        updates.add(t, before);
+        if (kind[before] === READ && previous[before] === NONE) updates.add(t, before);
       }
     }
     for (const { read, transactions } of updates.lost()) {
@@ -173,32 +172,49 @@ interface Lost {
   readonly transactions: number[];
 }
 
-/** Transactions that read a version of a key and went on to append to the key. */
+/** Transactions that read the same list from a key and went on to append to the key. */
 class Updates {
   readonly #table: Transactions;
-  /** By version that was read, or by key for the empty list: the read. */
+  readonly #reads: ListReads;
+  readonly #versions: ListVersions;
+  /** By the last version that was read, or by key for the empty list: the read. */
   readonly #ofVersion: Int32Array;
   readonly #ofEmpty: Int32Array;
+  /** Lists that are no beginning of their key's longest one, by what is in them. */
+  readonly #ofOthers = new Map<string, number>();
   readonly #lost = new Map<number, Lost>();
 
-  constructor(table: Transactions) {
+  constructor(table: Transactions, reads: ListReads, versions: ListVersions) {
     this.#table = table;
+    this.#reads = reads;
+    this.#versions = versions;
     this.#ofVersion = new Int32Array(table.versions).fill(NONE);
     this.#ofEmpty = new Int32Array(table.keys).fill(NONE);
   }
 
   add(t: number, read: number): void {
-    const { version, key } = this.#table;
-    const [updates, slot] =
-      version.data[read] === NONE ? [this.#ofEmpty, key.data[read]!] : [this.#ofVersion, version.data[read]!];
-    const earlier = updates[slot]!;
-    if (earlier === NONE) {
-      updates[slot] = read;
-      return;
-    }
+    const earlier = this.#exchange(read);
+    if (earlier === NONE) return;
     const lost = this.#lost.get(earlier);
     if (lost) lost.transactions.push(t);
     else this.#lost.set(earlier, { read: earlier, transactions: [this.#table.transactionOf(earlier), t] });
+  }
+
+  /** The first read of the same list; `NONE` when it is this one. */
+  #exchange(read: number): number {
+    const { version, key } = this.#table;
+    if (this.#reads.length.data[read] !== 0 && !this.#versions.isSound(read)) {
+      const name = JSON.stringify([key.data[read], this.#reads.list(read, this.#table)]);
+      const earlier = this.#ofOthers.get(name);
+      if (earlier === undefined) this.#ofOthers.set(name, read);
+      return earlier ?? NONE;
+    }
+    const isEmpty = version.data[read] === NONE;
+    const slots = isEmpty ? this.#ofEmpty : this.#ofVersion;
+    const slot = isEmpty ? key.data[read]! : version.data[read]!;
+    const earlier = slots[slot]!;
+    if (earlier === NONE) slots[slot] = read;
+    return earlier;
   }
 
   lost(): Iterable<Lost> {

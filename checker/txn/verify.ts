@@ -1,5 +1,7 @@
 import type { History, Op, Value } from '../history/op.ts';
 import type { Anomaly } from '../verdict.ts';
+import { DIRECT } from './verify-direct.ts';
+import { hasPredicates, predicateEdgeFollows } from './verify-predicate.ts';
 
 type Mop = readonly Value[];
 interface Edge {
@@ -14,27 +16,37 @@ interface Edge {
 }
 
 /**
- * Checks the evidence of a cycle against the history alone, sharing no code with the checker that found it: that
- * the edges close, that each of them follows from what the operations say, and that the cycle bears its name.
- * For histories of list-append and rw-register.
+ * Checks the evidence of an anomaly of transactions against the history alone, sharing no code with the checker that
+ * found it: of a cycle that its edges close, that each of them follows from what the operations say, and that it bears
+ * its name; of any other that the operations show it.
  *
  * @returns what is wrong with it, or `undefined`
  */
-export function verifyCycle(history: History, anomaly: Anomaly): string | undefined {
-  const edges = anomaly.evidence.edges as unknown as readonly Edge[];
+export function verifyAnomaly(history: History, anomaly: Anomaly): string | undefined {
+  const { kind, evidence } = anomaly;
+  if (Array.isArray(evidence.edges)) return verifyCycle(history, kind, evidence.edges as unknown as readonly Edge[]);
+  const holds = kind === 'cyclic-versions' ? cyclicVersions : DIRECT[kind];
+  if (holds === undefined) return `nothing is known of ${kind}`;
+  return holds(history, anomaly) ? undefined : `the operations do not show ${kind}`;
+}
+
+function verifyCycle(history: History, kind: string, edges: readonly Edge[]): string | undefined {
+  const sound = hasPredicates(history) ? { ...SOUND, ...PREDICATE } : SOUND;
   for (const [i, edge] of edges.entries()) {
     if (edge.to !== edges[(i + 1) % edges.length]!.from) return `edge ${i} does not lead to the next`;
-    const isSound = SOUND[edge.kind];
-    if (!isSound?.(history, edge)) return `edge ${i} (${edge.kind}, ${edge.from} to ${edge.to}) does not follow`;
+    if (!sound[edge.kind]?.(history, edge))
+      return `edge ${i} (${edge.kind}, ${edge.from} to ${edge.to}) does not follow`;
   }
-  const name = nameOf(edges.map(({ kind }) => kind));
-  return name === anomaly.kind ? undefined : `the cycle is a ${name}`;
+  const name = nameOf(edges.map((edge) => edge.kind));
+  return name === kind ? undefined : `the cycle is a ${name}`;
 }
 
 function nameOf(kinds: readonly string[]): string {
-  const anti = kinds.filter((kind) => kind === 'rw').length;
-  const apart = kinds.every((kind, i) => kind !== 'rw' || kinds[(i + 1) % kinds.length] !== 'rw');
-  const plain = anti > 1 ? (apart ? 'G-nonadjacent-item' : 'G2-item') : anti === 1 ? 'G-single-item' : undefined;
+  const isAnti = (kind: string | undefined): boolean => kind === 'rw' || kind === 'rwp';
+  const anti = kinds.filter(isAnti).length;
+  const apart = kinds.every((kind, i) => !isAnti(kind) || !isAnti(kinds[(i + 1) % kinds.length]));
+  const item = kinds.includes('rwp') ? '' : '-item';
+  const plain = anti === 0 ? undefined : `${anti === 1 ? 'G-single' : apart ? 'G-nonadjacent' : 'G2'}${item}`;
   const suffix = kinds.includes('realtime') ? '-realtime' : kinds.includes('process') ? '-process' : '';
   return (plain ?? (kinds.includes('wr') ? 'G1c' : 'G0')) + suffix;
 }
@@ -49,6 +61,43 @@ const SOUND: { readonly [kind: string]: (history: History, edge: Edge) => boolea
   rw: (history, edge) =>
     saw(history, edge.from, edge) && wrote(history, edge.to, edge, edge.next) && follows(history, edge),
 };
+
+const PREDICATE = {
+  ww: predicateEdgeFollows,
+  wr: predicateEdgeFollows,
+  rw: predicateEdgeFollows,
+  rwp: predicateEdgeFollows,
+};
+
+/** Versions of a key of which each must have come before the next, and the last before the first. */
+function cyclicVersions(history: History, { ops, key = null, evidence }: Anomaly): boolean {
+  if (Array.isArray(evidence.steps)) {
+    const steps = evidence.steps as unknown as readonly Edge[];
+    return steps.every(
+      (step, i) => same(step.next, steps[(i + 1) % steps.length]!.value) && registerFollows(history, { ...step, key }),
+    );
+  }
+  // One transaction appended the first and then the second.
+  const [a, b] = evidence.values as readonly [Value, Value];
+  const appended = on(history, ops[0]!, key)
+    .filter(isWrite)
+    .map((mop) => mop[2]);
+  const place = (list: readonly (Value | undefined)[], value: Value) => list.findIndex((one) => same(one, value));
+  return (
+    place(appended, a) >= 0 &&
+    place(appended, a) < place(appended, b) &&
+    readsOf(history, key).some((list) => place(list, b) >= 0 && (place(list, a) < 0 || place(list, a) > place(list, b)))
+  );
+}
+
+/** Every list that a committed transaction read from a key. */
+function readsOf(history: History, key: Value | undefined): readonly (readonly Value[])[] {
+  return history.flatMap((op, at) =>
+    op.type === 'ok'
+      ? on(history, at, key).flatMap((mop) => (mop[0] === 'r' ? [(mop[2] ?? []) as readonly Value[]] : []))
+      : [],
+  );
+}
 
 const same = (a: Value | undefined, b: Value | undefined): boolean => JSON.stringify(a) === JSON.stringify(b);
 
@@ -92,11 +141,7 @@ function isRegister(history: History): boolean {
 /** Whether `next` came after `value` in the order of the key's versions. */
 function follows(history: History, edge: Edge): boolean {
   if (isRegister(history)) return registerFollows(history, edge);
-  const reads = history.flatMap((op, at) =>
-    op.type === 'ok'
-      ? on(history, at, edge.key).flatMap((mop) => (mop[0] === 'r' ? [(mop[2] ?? []) as readonly Value[]] : []))
-      : [],
-  );
+  const reads = readsOf(history, edge.key);
   const isDirect = reads.some((list) => {
     const at = list.findIndex((element) => same(element, edge.next));
     return at >= 0 && same(list[at - 1] ?? null, edge.value ?? null);

@@ -147,14 +147,19 @@ export class VersionOrder {
       const versions = path === 'bound' || path === undefined ? [...part] : path.vertices;
       const steps = versions.map((v, i) => {
         const next = versions[(i + 1) % versions.length]!;
-        const { because, ops } = this.#precedence(k, v, next, () => true)!;
-        return { ops, said: `${show(table.versionValue(v))} before ${show(table.versionValue(next))}, as ${because}` };
+        const { source, because, ops } = this.#precedence(k, v, next, () => true)!;
+        const facts = { value: table.versionValue(v), next: table.versionValue(next), order: source, support: ops };
+        return {
+          ops,
+          facts,
+          said: `${show(table.versionValue(v))} before ${show(table.versionValue(next))}, as ${because}`,
+        };
       });
       return {
         message: `the versions of key ${showKey(key)} have no order: ${steps.map(({ said }) => said).join('; ')}`,
         key,
         ops: [...new Set(steps.flatMap(({ ops }) => ops))],
-        evidence: { key, values: versions.map((v) => table.versionValue(v)) },
+        evidence: { key, steps: steps.map(({ facts }) => facts) },
       };
     });
   }
