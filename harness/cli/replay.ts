@@ -52,22 +52,21 @@ export const replayCommand = {
   },
 };
 
-/** Exit code 0 when the events were the same, 1 when not. */
+/** Exit code 0 when the events were the same, 1, with one line, when not. */
 async function replaySimulated(folder: string, { json }: Flags): Promise<number> {
   const { plan, systemFolder, eventHash, codeDiffers } = readSimulated(folder);
-  if (codeDiffers !== undefined) process.stderr.write(`${codeDiffers}\n`);
   const again = await simulate(plan, await loadSystem(systemFolder));
   const identical = again.eventHash === eventHash;
   const found = signatureOf(again.results);
+  const why = codeDiffers ?? 'the code is that of the run: the simulator is not deterministic';
   if (json) {
-    console.log(
-      JSON.stringify({ folder, identical, eventHash, again: again.eventHash, valid: again.results.valid, found }),
-    );
-  } else {
-    const hashes = identical ? again.eventHash : `${eventHash} then, ${again.eventHash} now`;
-    console.log(`${identical ? 'identical' : 'DIFFERENT'}  event hash ${hashes}`);
+    const facts = { folder, identical, eventHash, again: again.eventHash, valid: again.results.valid, found };
+    console.log(JSON.stringify(identical ? facts : { ...facts, why }));
+  } else if (identical) {
+    console.log(`identical  event hash ${eventHash}`);
     console.log(`${again.events} events, ${again.history.length} lines of history, ${told(again.results)}`);
-  }
+  } else
+    console.log(`DIFFERENT  event hash ${eventHash} then, ${again.eventHash} now (${told(again.results)}): ${why}`);
   return identical ? exitCodes.valid : exitCodes.invalid;
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
+import { findRun } from '../../results/store/read.ts';
 import { seedBound } from '../generator/random.ts';
 import { mutants } from '../mutants/catalog.ts';
 import { plant } from '../mutants/plant.ts';
@@ -14,14 +15,20 @@ import { workloads } from '../workload/index.ts';
 import { exitCodes } from './exit.ts';
 import { duration, integer, oneOf, someOf, text } from './flags.ts';
 import { interruptible } from './interruptible.ts';
+import { likenessOf } from './likeness.ts';
+import { Tally } from './sim-tally.ts';
 
 const tellEveryMs = 2000;
+const onViolation = new Map([
+  ['stop', 'stop'],
+  ['record', 'record'],
+] as const);
 
 function flags(yargs: Argv) {
   return yargs
     .option('seeds', {
       describe: 'How many seeds',
-      defaultDescription: '100, or as many as fit the time limit',
+      defaultDescription: '100, with --like 1000, or as many as fit the time limit',
       type: 'string',
       requiresArg: true,
       coerce: integer('seeds', 1, 1_000_000_000),
@@ -48,7 +55,7 @@ function flags(yargs: Argv) {
     })
     .option('workload', {
       describe: `What clients do: ${[...workloads.keys()].join(', ')}`,
-      default: 'register',
+      defaultDescription: 'register',
       type: 'string',
       requiresArg: true,
       coerce: oneOf('workload', workloads),
@@ -101,6 +108,21 @@ function flags(yargs: Argv) {
       requiresArg: true,
       coerce: oneOf('mutant', mutants),
     })
+    .option('on-violation', {
+      describe:
+        'A step of the nodes that breaks an invariant, or a node its own assertion: stop there; or record it and go on, so that the checkers show what becomes of it',
+      default: 'stop',
+      type: 'string',
+      requiresArg: true,
+      coerce: oneOf('on-violation', onViolation),
+    })
+    .option('like', {
+      describe:
+        'A run that failed, of real processes or simulated: search seeds with its workload, nodes, kinds of fault and planted bug until the same anomaly (section:kind) appears; options given beside it come first',
+      type: 'string',
+      requiresArg: true,
+      coerce: text('like'),
+    })
     .option('failures', {
       describe: 'Stop after so many failing seeds',
       default: '1',
@@ -135,24 +157,37 @@ export const simCommand = {
   builder: (yargs: Argv) =>
     flags(yargs)
       .example('$0 sim --seeds 1000', 'a thousand seeds on all cores')
-      .example('$0 sim --seed 17 --seeds 1', 'one seed again: prints the same event hash'),
+      .example('$0 sim --seed 17 --seeds 1', 'one seed again: prints the same event hash')
+      .example('$0 sim --like register', 'carry the latest failure of a real test into the simulator')
+      .epilogue(
+        'Exit code 0: every seed was valid; 1: one was not, with --like: the same anomaly was found; 2: neither.',
+      ),
   handler: sim,
 };
 
 async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<number> {
-  const { mutant, seed: seedFirst, json } = given;
+  const { seed: seedFirst, json } = given;
+  const like = given.like === undefined ? undefined : likenessOf(findRun(given.results, given.like));
+  if (like !== undefined && like.without.length > 0) {
+    process.stderr.write(`not simulated, and left out: ${like.without.join(', ')}\n`);
+  }
+  const mutant = given.mutant ?? like?.mutant;
   const options: SimulationOptions = {
-    workload: given.workload.name,
+    workload: (given.workload ?? like?.workload)?.name ?? 'register',
     timeLimitMs: given['run-time'],
     ratePerS: given.rate,
     opTimeoutMs: given['op-timeout'],
-    nodes: given.nodes,
+    nodes: given.nodes ?? like?.nodes,
     concurrency: given.concurrency,
     keys: given.keys,
-    faults: given.nemesis,
+    faults: given.nemesis ?? like?.faults,
+    onViolation: given['on-violation'],
   };
   const systemFolder = mutant === undefined ? ownSystem : plant(mutant);
-  const seeds = given.seeds ?? (given['time-limit'] === undefined ? 100 : Number.POSITIVE_INFINITY);
+  const seedsDefault = like === undefined ? 100 : 1000;
+  const seeds = given.seeds ?? (given['time-limit'] === undefined ? seedsDefault : Number.POSITIVE_INFINITY);
+  const isWanted = ({ valid, anomalies }: Outcome) =>
+    like === undefined ? valid !== true : anomalies.some(({ name }) => like.wanted.includes(name));
   const { signal, release } = interruptible('beginning no further seed');
   const began = performance.now();
   const tally = new Tally();
@@ -170,7 +205,7 @@ async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<nu
       onOutcome(outcome) {
         tally.add(outcome);
         if (json) console.log(JSON.stringify(outcome));
-        if (outcome.valid !== true) failing.push(outcome);
+        if (isWanted(outcome)) failing.push(outcome);
         return failing.length < given.failures;
       },
     });
@@ -190,72 +225,15 @@ async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<nu
     folders.push(kept.folder);
   }
   const elapsedMs = performance.now() - began;
-  if (json) console.log(JSON.stringify({ ...tally.facts(elapsedMs), folders }));
-  else tell(tally, elapsedMs, failing, folders, seeds === 1);
+  if (json) console.log(JSON.stringify({ ...tally.facts(elapsedMs), folders, ...(like && { wanted: like.wanted }) }));
+  else {
+    tell(tally, elapsedMs, failing, folders, seeds === 1);
+    if (like !== undefined)
+      console.log(`${like.wanted.join(' or ')} came in ${failing.length} of ${tally.seeds} seeds`);
+  }
   if (tally.seeds === 0) return exitCodes.unknown;
+  if (like !== undefined && failing.length === 0 && tally.invalid > 0) return exitCodes.unknown;
   return tally.invalid > 0 ? exitCodes.invalid : tally.unknown > 0 ? exitCodes.unknown : exitCodes.valid;
-}
-
-/** Adds up seeds. */
-class Tally {
-  seeds = 0;
-  invalid = 0;
-  unknown = 0;
-  #events = 0;
-  #operations = 0;
-  #virtualMs = 0;
-  #lastHash = '';
-  readonly #coverage = new Map<string, number>();
-
-  add({ valid, events, operations, virtualMs, eventHash, coverage }: Outcome): void {
-    for (const [name, count] of Object.entries(coverage)) {
-      this.#coverage.set(name, (this.#coverage.get(name) ?? 0) + count);
-    }
-    this.seeds++;
-    if (valid === false) this.invalid++;
-    if (valid === 'unknown') this.unknown++;
-    this.#events += events;
-    this.#operations += operations;
-    this.#virtualMs += virtualMs;
-    this.#lastHash = eventHash;
-  }
-
-  get lastHash(): string {
-    return this.#lastHash;
-  }
-
-  facts(elapsedMs: number) {
-    const { seeds, invalid, unknown } = this;
-    const seconds = elapsedMs / 1000;
-    return {
-      seeds,
-      invalid,
-      unknown,
-      operations: this.#operations,
-      virtualS: Math.round(this.#virtualMs / 1000),
-      realS: Number(seconds.toFixed(1)),
-      seedsPerS: Number((seeds / seconds).toFixed(2)),
-      virtualPerReal: Math.round(this.#virtualMs / elapsedMs),
-      eventsPerS: Math.round(this.#events / seconds),
-      coverage: Object.fromEntries(this.#coverage),
-    };
-  }
-
-  /** What the seeds went through, and what none of them did. */
-  coverageLines(): string[] {
-    const all = [...this.#coverage];
-    const reached = all.filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`);
-    const missed = all.filter(([, count]) => count === 0).map(([name]) => name);
-    return [
-      `went through: ${reached.join(', ')}`,
-      ...(missed.length > 0 ? [`no seed came to: ${missed.join(', ')}`] : []),
-    ];
-  }
-
-  line(elapsedMs: number): string {
-    const f = this.facts(elapsedMs);
-    return `${f.realS} s  ${f.seeds} seeds (${f.seedsPerS}/s)  ${f.virtualS} s virtual (${f.virtualPerReal} x)  ${f.eventsPerS} events/s  ${f.operations} ok  ${f.invalid} invalid, ${f.unknown} unknown`;
-  }
 }
 
 function tell(

@@ -20,8 +20,8 @@ export interface Hit extends Outcome {
 /**
  * How a system is run.
  * - `as-it-runs`: as anybody would; an assertion ends its node, and the simulator looks at every step.
- * - `assertions-recorded`: in simulation only; broken assertions are passed over and nobody looks at the steps, so that
- *   what is found is found by the checkers, in the history and the audits.
+ * - `assertions-recorded`: in simulation only; broken assertions and steps are put on record and all goes on
+ *   (`sim --on-violation record`), so that what is found is found by the checkers, in the history and the audits.
  */
 export type Mode = 'as-it-runs' | 'assertions-recorded';
 

@@ -74,9 +74,15 @@ export function judgeEvidence(evidence: Evidence): Results {
   if (core !== undefined) sections['core-liveness'] = core;
   if (faultKinds.length > 0) sections.faults = orUnknown(() => checkFaults(faultKinds, faults(), history, swarm));
   sections.operations = checkOperations(history);
-  // A run stops at such a violation: sections that only miss its end say less than what was seen.
+  // A run may stop at such a violation: sections that only miss its end say less than what was seen.
   for (const { section, anomaly } of steps) {
-    sections[section] = { valid: false, summary: anomaly.message, anomalies: [anomaly], counts: { steps: 1 } };
+    const { valid, anomalies = [], counts = {} } = sections[section] ?? {};
+    sections[section] = {
+      valid: false,
+      summary: anomaly.message,
+      anomalies: [anomaly, ...(valid === false ? anomalies : [])],
+      counts: { ...(valid === false ? counts : {}), steps: 1 + (counts.steps ?? 0) },
+    };
   }
   return mergeSections(sections);
 }

@@ -120,6 +120,8 @@ const plan = z.object({
     snapshotEntries: count,
     segmentBytes: count,
   }),
+  // Runs from before there was a choice.
+  onViolation: z.enum(['stop', 'record']).default('stop'),
   script: z.object({ operations: z.array(operation), faults: z.array(scriptedFault) }).optional(),
 });
 

@@ -17,6 +17,7 @@ export interface SimulationOptions {
   readonly concurrency?: number | undefined;
   readonly keys?: number | undefined;
   readonly faults?: readonly string[] | undefined;
+  readonly onViolation?: SimulationPlan['onViolation'] | undefined;
 }
 
 /** Everything that a simulated run depends on, besides the code. */
@@ -37,6 +38,11 @@ export interface SimulationPlan {
   readonly network: NetworkConditions;
   readonly disk: DiskConditions;
   readonly tuning: Tuning;
+  /**
+   * What it comes to when a step of the nodes breaks an invariant, or a node an assertion of its own: the run stops,
+   * or the node ends; or it is put on record and all go on, for the checkers to show what becomes of it.
+   */
+  readonly onViolation: 'stop' | 'record';
   /** Exactly these operations and faults, instead of those that the seed makes up. */
   readonly script?:
     | { readonly operations: readonly ScriptedOp[]; readonly faults: readonly ScriptedFault[] }
@@ -108,6 +114,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     // In a short run, too, each kind gets its turn.
     faultIntervalMs: Math.min(drawn.faultIntervalMs, Math.round(timeLimitMs / (faults.length + 1))),
     convergeMaxMs,
+    onViolation: options.onViolation ?? 'stop',
     network: drawn.network,
     disk: drawn.disk,
     tuning: {

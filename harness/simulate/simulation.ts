@@ -22,7 +22,7 @@ import { guarded } from './guard.ts';
 import { calm, type SimulationPlan } from './plan.ts';
 import { eventKind, harnessProcess, Scheduler } from './scheduler.ts';
 import { SimCluster } from './sim-cluster.ts';
-import { SafetyViolation, StepChecks } from './step-checks.ts';
+import { StepChecks } from './step-checks.ts';
 import type { SystemModule } from './system-module.ts';
 
 /** Who wants to see more of a run than its verdict. */
@@ -41,7 +41,7 @@ export interface Simulated {
   readonly virtualMs: number;
   readonly history: readonly Op[];
   readonly faults: readonly FaultRecord[];
-  /** At most one: the run stops there. */
+  /** Each kind once; at most one where the run stops there. */
   readonly violations: readonly StepViolation[];
   readonly cluster: SimCluster;
 }
@@ -76,23 +76,31 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   const scheduler = new Scheduler(log);
   const random = (purpose: string) => seededRandom(plan.seed, purpose);
   const workload = workloadNamed(plan.workload);
-  const checks = new StepChecks();
   const violations: StepViolation[] = [];
+  const violated = (violation: StepViolation) => {
+    const { section, anomaly } = violation;
+    if (violations.some((known) => known.section === section && known.anomaly.kind === anomaly.kind)) return;
+    if (plan.onViolation === 'stop') {
+      if (violations.length > 0) return;
+      scheduler.stop();
+    }
+    violations.push(violation);
+  };
+  const checks = new StepChecks(violated);
+  system.setViolationHandler((violation) => {
+    if (plan.onViolation === 'stop') throw violation;
+    const anomaly = { kind: 'assertion', message: violation.message, ops: [], evidence: {} };
+    violated({ section: 'crash', anomaly });
+  });
   let failure: { readonly error: unknown } | undefined;
 
   scheduler.afterEvent = (owner) => {
     if (owner === harnessProcess) return;
     const machine = cluster.machine(owner.node);
     if (machine.running === undefined) return;
-    try {
-      const now = machine.running.inspect();
-      cluster.coverage.look(machine, now);
-      checks.look(machine, now);
-    } catch (error) {
-      if (!(error instanceof SafetyViolation)) throw error;
-      violations.push({ section: error.section, anomaly: error.anomaly });
-      scheduler.stop();
-    }
+    const now = machine.running.inspect();
+    cluster.coverage.look(machine, now);
+    checks.look(machine, now);
   };
   scheduler.onError = (owner, error) => cluster.failed(owner, error);
 

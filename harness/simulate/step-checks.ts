@@ -1,21 +1,10 @@
 import type { Anomaly } from '../../checker/verdict.ts';
+import type { StepViolation } from '../../results/store/schema.ts';
 import type { Inspection } from '../../system/node/index.ts';
 import type { SimMachine } from './sim-machine.ts';
 
-/** A safety property of Raft (figure 3 of the paper) was seen broken in the nodes' true state. */
-export class SafetyViolation extends Error {
-  readonly section: 'election' | 'log' | 'hash';
-  readonly anomaly: Anomaly;
-  constructor(section: 'election' | 'log' | 'hash', anomaly: Anomaly) {
-    super(anomaly.message);
-    this.name = 'SafetyViolation';
-    this.section = section;
-    this.anomaly = anomaly;
-  }
-}
-
 /**
- * Looks at a node after each of its events. What the histories and audits show at the end, this shows at the
+ * Looks at a node after each of its events, for safety properties of Raft (figure 3 of the paper). What the histories and audits show at the end, this shows at the
  * moment it happens:
  * - election safety: one leader a term;
  * - leader completeness and log matching: what any node ever knew to be committed stands, with the same term, in
@@ -30,7 +19,13 @@ export class StepChecks {
   readonly #hashes = new Map<number, { readonly node: string; readonly hash: string }>();
   readonly #last = new Map<number, { incarnation: number; term: number; commit: number; applied: number }>();
 
-  /** @throws SafetyViolation */
+  readonly #report: (violation: StepViolation) => void;
+
+  /** @param report takes each violation as it is seen; one that lasts is seen again and again */
+  constructor(report: (violation: StepViolation) => void) {
+    this.#report = report;
+  }
+
   look({ node, number, incarnations }: SimMachine, now: Inspection): void {
     const { hardState, softState } = now.raft;
     const { term, commit } = hardState;
@@ -74,8 +69,8 @@ export class StepChecks {
     }
   }
 
-  #broken(section: SafetyViolation['section'], kind: string, node: string, facts: Anomaly['evidence']): never {
+  #broken(section: 'election' | 'log' | 'hash', kind: string, node: string, facts: Anomaly['evidence']): void {
     const message = `node ${node}: ${kind} ${JSON.stringify(facts)}`;
-    throw new SafetyViolation(section, { kind, message, ops: [], evidence: { node, ...facts } });
+    this.#report({ section, anomaly: { kind, message, ops: [], evidence: { node, ...facts } } });
   }
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { setViolationHandler } from '../../system/assert.ts';
 import type { startNode } from '../../system/node/index.ts';
 
 /** The compiled system beside this compiled file. */
@@ -8,6 +9,8 @@ export const ownSystem = fileURLToPath(new URL('../../system', import.meta.url))
 /** The part of the compiled system that a simulation runs: the same modules that processes load. */
 export interface SystemModule {
   readonly startNode: typeof startNode;
+  /** What a broken assertion of the system does, in all of its nodes. */
+  readonly setViolationHandler: typeof setViolationHandler;
 }
 
 /**
@@ -15,12 +18,16 @@ export interface SystemModule {
  * @throws when the folder holds no such module
  */
 export async function loadSystem(folder: string): Promise<SystemModule> {
-  const url = pathToFileURL(join(folder, 'node', 'index.js')).href;
-  const module: unknown = await import(url);
-  if (!isSystemModule(module)) throw new TypeError(`${url} is not the system's node module`);
+  const load = (...path: string[]): Promise<unknown> => import(pathToFileURL(join(folder, ...path)).href);
+  const module = { ...asObject(await load('node', 'index.js')), ...asObject(await load('assert.js')) };
+  if (!isSystemModule(module)) throw new TypeError(`${folder} is not the compiled system`);
   return module;
 }
 
-function isSystemModule(module: unknown): module is SystemModule {
-  return typeof module === 'object' && module !== null && 'startNode' in module;
+function asObject(module: unknown): object {
+  return typeof module === 'object' && module !== null ? module : {};
+}
+
+function isSystemModule(module: object): module is SystemModule {
+  return 'startNode' in module && 'setViolationHandler' in module;
 }
