@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { checkerBench } from './checker.ts';
+import { growthBench } from './growth.ts';
 import { simBench } from './sim.ts';
 import { systemBench } from './system.ts';
 
@@ -13,6 +14,8 @@ const usage = `usage: npm run bench -- NAME [flags]
     --clients A,B (default 1,16,64,256)
     --short       1 second, 1 round, 1 and 64 clients
     --json FILE   every single measurement
+  growth    memory, pauses for snapshots and a restart, over a million puts and a million keys
+    --puts N      (default 1000000)
 `;
 
 class UsageError extends Error {}
@@ -31,6 +34,7 @@ const benches: {
       progress,
       ...(json === undefined ? {} : { json: (runs) => writeFileSync(json, `${JSON.stringify(runs)}\n`) }),
     }),
+  growth: ({ puts }) => growthBench(whole('puts', puts ?? '1000000'), progress),
 };
 
 type Flags = ReturnType<typeof given>['values'];
@@ -43,6 +47,7 @@ function given() {
       rounds: { type: 'string' },
       clients: { type: 'string' },
       json: { type: 'string' },
+      puts: { type: 'string' },
       short: { type: 'boolean', default: false },
     },
   });
@@ -50,7 +55,7 @@ function given() {
 
 function whole(name: string, text: string): number {
   const value = Number(text);
-  if (/^\d{1,6}$/.test(text) && value > 0) return value;
+  if (/^\d{1,8}$/.test(text) && value > 0) return value;
   throw new UsageError(`--${name} ${text}: must be whole and above 0`);
 }
 

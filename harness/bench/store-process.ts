@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { processStat } from '../cluster/proc.ts';
 import type { Reaper } from '../cluster/reaper.ts';
 import { withinMs } from '../cluster/within.ts';
@@ -12,6 +12,8 @@ export interface StoreProcess {
   readonly pid: number;
   /** User and kernel time so far. */
   cpuMs(): number;
+  /** Resident memory now, in megabytes. */
+  memoryMb(): number;
   /** SIGTERM, and waits until it is gone; calling it again waits for the same end. */
   stop(): Promise<void>;
 }
@@ -42,6 +44,10 @@ export function startProcess(
       if (stat === undefined || stat.state === 'Z')
         throw new Error(`${command} (process ${pid}) has ended: see ${log}`);
       return stat.cpuMs;
+    },
+    memoryMb: () => {
+      const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+      return Number(kilobytes) / 1000;
     },
     stop: () => {
       subprocess.kill('SIGTERM');

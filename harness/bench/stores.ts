@@ -26,25 +26,55 @@ export interface Store {
 const nodes = 3;
 const leaderTimeoutMs = 20_000;
 const askTimeoutMs = 2000;
+const restartTimeoutMs = 60_000;
 const mainPath = fileURLToPath(new URL('../../system/main.js', import.meta.url));
 
-/** @param flags further ones for every node */
-export async function startSplitbrain(reaper: Reaper, folder: string, flags: readonly string[]): Promise<Store> {
+/** Ours, of which more can be asked. */
+export interface Splitbrain extends Store {
+  /** `data-N/` and `node-N.log` of each node, from 1, lie here. */
+  readonly folder: string;
+  /** Stops a node and starts it on what it left on its disk. @returns milliseconds from its start to its first answer */
+  restart(node: number): Promise<number>;
+}
+
+/** @param nodeFlags further ones for Node.js, of every process */
+export async function startSplitbrain(
+  reaper: Reaper,
+  folder: string,
+  nodeFlags: readonly string[] = [],
+): Promise<Splitbrain> {
   const peers = await freePorts();
   const clients = await freePorts(peers);
   const cluster = peers.map(urlOf).join(',');
   const urls = clients.map(urlOf);
   mkdirSync(folder, { recursive: true });
-  const processes = clients.map((port, at) => {
+  const start = (port: number, at: number): StoreProcess => {
     const places = ['--id', String(at + 1), '--cluster', cluster, '--port', String(port)];
     const data = ['--data-dir', join(folder, `data-${at + 1}`), '--log-level', 'warn'];
     const log = join(folder, `node-${at + 1}.log`);
-    return startProcess(reaper, process.execPath, [mainPath, ...places, ...data, ...flags], log);
-  });
+    return startProcess(reaper, process.execPath, [...nodeFlags, mainPath, ...places, ...data], log);
+  };
+  const processes = clients.map(start);
   return {
     name: 'splitbrain',
+    folder,
     processes,
     urls,
+    async restart(node) {
+      await processes[node]!.stop();
+      const startedAt = performance.now();
+      processes[node] = start(clients[node]!, node);
+      const answers = () =>
+        json(`${urls[node]}/v1/status`).then(
+          () => true,
+          () => false,
+        );
+      while (!(await answers())) {
+        if (performance.now() - startedAt > restartTimeoutMs) throw new Error(`node ${node + 1} does not come back`);
+        await delay(10);
+      }
+      return performance.now() - startedAt;
+    },
     leader: () => findLeader(urls, async (url) => status.parse(await json(`${url}/v1/status`)).role === 'leader'),
     syncs: () => Promise.all(urls.map((url) => counter(url, 'splitbrain_log_batches_total'))),
     async get(node, key) {

@@ -92,7 +92,7 @@ export async function* systemBench(options: SystemBenchOptions): AsyncGenerator<
 }
 
 async function start(stores: Store[], reaper: Reaper, folder: string, hasEtcd: boolean): Promise<void> {
-  stores.push(await startSplitbrain(reaper, join(folder, 'splitbrain'), []));
+  stores.push(await startSplitbrain(reaper, join(folder, 'splitbrain')));
   if (hasEtcd) stores.push(await startEtcd(reaper, join(folder, 'etcd')));
   mkdirSync(join(folder, 'load'));
   for (const store of stores) await store.leader();

@@ -17,7 +17,7 @@ export interface NodeConfig {
   readonly heartbeatTicks: number;
   /** Bytes of entries in one append to a peer; a single larger entry goes alone. Missing: 1 MiB. */
   readonly appendBytesMax?: number;
-  /** Entries applied since the last snapshot after which the next is made. */
+  /** Entries applied since the last snapshot after which the next is made; more when the store holds many keys. */
   readonly snapshotEntries: number;
   /** Of one log segment; missing: the log's own. */
   readonly segmentBytes?: number;
@@ -26,7 +26,7 @@ export interface NodeConfig {
   readonly clientTls?: TlsIdentity;
 }
 
-export const defaultTiming = { tickMs: 100, electionTicks: 10, heartbeatTicks: 1, snapshotEntries: 10_000 } as const;
+export const defaultTiming = { tickMs: 100, electionTicks: 10, heartbeatTicks: 1, snapshotEntries: 50_000 } as const;
 
 /** @returns undefined when it is not a URL with a host and a port */
 export function addressOf(url: string): Address | undefined {

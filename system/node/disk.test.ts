@@ -24,6 +24,26 @@ t.test('a sync that fails ends the leader: it acknowledges nothing more, and wha
   await cluster.agree();
 });
 
+t.test('the more keys there are, the more entries lie between two snapshots', async (t) => {
+  const cluster = await Cluster.start(1, 29, { snapshotEntries: 10 });
+  const node = cluster.nodes.get(1)!;
+  const snapshots = new Set<number>();
+  for (let at = 0; at < 300; at++) {
+    t.equal((await cluster.send(1, 'PUT', `/key-${at}`, 'x')).status, 204);
+    await cluster.world.pass(100);
+    snapshots.add(node.inspect().snapshotIndex);
+  }
+  const indices = [...snapshots];
+  const gaps = indices.slice(1).map((index, at) => index - indices[at]!);
+  t.equal(gaps[0], 10, 'few keys: as many entries as asked for');
+  for (const [at, gap] of gaps.entries()) {
+    // Two of the entries were no keys of ours: the member's and the leader's.
+    const keys = indices[at + 1]! - 2;
+    t.ok(gap * 4 >= keys && (gap - 1) * 4 < Math.max(keys, 40), `${gap} entries for ${keys} keys`);
+  }
+  t.ok(gaps.at(-1)! > 50);
+});
+
 t.test('one node alone: a write whose sync failed is never acknowledged, and not retried', async (t) => {
   const cluster = await Cluster.start(1, 22);
   let syncs = 0;

@@ -6,6 +6,12 @@ import type { Replica } from './replica.ts';
 /** Snapshot files kept: the newest, and one to fall back to when it is damaged. */
 const filesKept = 2;
 
+/** A snapshot waits for as many entries that none pays for writing more keys than this, however many the store holds. */
+const keysPerEntryMax = 4;
+
+/** Entries kept in memory behind a snapshot for followers that lag; who lags more is sent the snapshot. */
+const marginEntriesMax = 10_000;
+
 /** Who is told what becomes of snapshots. */
 interface SnapshotWatcher {
   begun(index: number): void;
@@ -56,8 +62,9 @@ export class Snapshotter {
   applied(): void {
     const { appliedIndex } = this.#replica;
     if (this.#working !== undefined || appliedIndex < this.#nextTry) return;
-    if (appliedIndex - this.#index < this.#everyEntries) return;
-    void this.#work(this.#everyEntries);
+    const entries = appliedIndex - this.#index;
+    if (entries < this.#everyEntries || entries * keysPerEntryMax < this.#replica.store.size) return;
+    void this.#work(Math.min(this.#everyEntries, marginEntriesMax));
   }
 
   /**
