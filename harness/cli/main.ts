@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-import yargs from 'yargs';
+import yargs, { type Argv } from 'yargs';
 import { version } from '../version.ts';
 import { checkCommand, standardInput } from './check.ts';
 import { exitCodes, explain } from './exit.ts';
 import { exportCommand } from './export.ts';
 import { mutantsCommand } from './mutants.ts';
+import { nightlyCommand } from './nightly.ts';
 import { replayCommand } from './replay.ts';
 import { reportCommand } from './report.ts';
 import { serveCommand } from './serve.ts';
@@ -12,6 +13,7 @@ import { shrinkCommand } from './shrink.ts';
 import { simCommand } from './sim.ts';
 import { testCommand } from './test.ts';
 import { UsageError } from './usage-error.ts';
+import { workerCommand } from './worker.ts';
 
 /** Each verb is a module with its flags and a handler that gives the exit code. */
 async function main(words: readonly string[]): Promise<number> {
@@ -49,9 +51,18 @@ async function main(words: readonly string[]): Promise<number> {
     .command(mutantsCommand.command, mutantsCommand.describe, mutantsCommand.builder, (argv) =>
       mutantsCommand.handler(argv).then(ended),
     )
+    .command(
+      nightlyCommand.command,
+      nightlyCommand.describe,
+      (argv: Argv) => nightlyCommand.builder(argv, ended),
+      (argv) => nightlyCommand.handler(argv).then(ended),
+    )
+    .command(workerCommand.command, workerCommand.describe, workerCommand.builder, (argv) =>
+      workerCommand.handler(argv).then(ended),
+    )
     .demandCommand(
       1,
-      'say what to do: splitbrain test, sim, mutants, check, export, replay, shrink, report or serve; --help tells more',
+      'say what to do: splitbrain test, sim, mutants, nightly, worker, check, export, replay, shrink, report or serve; --help tells more',
     )
     .strict()
     .version(version)

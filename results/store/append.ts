@@ -8,10 +8,10 @@ export class LineWriter<T> {
   readonly path: string;
   #descriptor: number;
 
-  /** Creates the file; throws the system's error when it is there already. */
-  constructor(path: string) {
+  /** Creates the file, and throws the system's error when it is there already; with `a` it goes on with one that is. */
+  constructor(path: string, mode: 'ax' | 'a' = 'ax') {
     this.path = path;
-    this.#descriptor = openSync(path, 'ax');
+    this.#descriptor = openSync(path, mode);
   }
 
   append(record: T): void {
