@@ -51,7 +51,7 @@ export const members: FaultKind = {
 };
 
 /** How often all are made voters again, while others' changes are still under way. */
-const triesMax = 10;
+const triesMax = 6;
 const retryMs = 500;
 
 /**

@@ -3,15 +3,18 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Argv } from 'yargs';
 import { runId } from '../../results/store/layout.ts';
+import { type Ablated, ablation, ablationMarkdown } from '../mutants/ablation.ts';
 import { mutants } from '../mutants/catalog.ts';
 import type { Mutant } from '../mutants/mutant.ts';
 import { realRuns } from '../mutants/real-runs.ts';
 import { simulatedRuns } from '../mutants/simulated-runs.ts';
 import { foundByRow, isGood, markdown, type Row, type Table } from '../mutants/table.ts';
 import type { Mode, Trial } from '../mutants/trial.ts';
+import { simulatedKinds } from '../simulate/plan.ts';
 import { exitCodes } from './exit.ts';
 import { duration, integer, oneOf, text } from './flags.ts';
 import { interruptible } from './interruptible.ts';
+import { UsageError } from './usage-error.ts';
 
 const worlds = new Map([
   ['sim', 'sim' as const],
@@ -49,6 +52,11 @@ function flags(yargs: Argv) {
       requiresArg: true,
       coerce: text('results'),
     })
+    .option('ablation', {
+      describe: 'Instead: each kind of fault alone, a few seeds each: which fault and which checker each mutant needs',
+      type: 'boolean',
+      default: false,
+    })
     .option('json', { describe: 'Print the table as JSON', type: 'boolean', default: false });
 }
 
@@ -59,7 +67,7 @@ export const mutantsCommand = {
     flags(yargs)
       .example('$0 mutants --budget 1m', 'all of them in simulation')
       .example('$0 mutants --world real --only local-read', 'one of them in real processes'),
-  handler: measure,
+  handler: (given: Flags) => (given.ablation ? ablate(given) : measure(given)),
 };
 
 type Flags = Awaited<ReturnType<typeof flags>['argv']>;
@@ -76,14 +84,36 @@ async function measure(given: Flags): Promise<number> {
       if (signal.aborted) break;
       const { name, breaks, source, seenBy } = mutant;
       const row = { mutant: { name, breaks, source, seenBy }, trials: await trialsOf(mutant, given, signal) };
-      process.stderr.write(`${name}: ${foundByRow(row) ? 'found' : 'NOT found'} by ${seenBy}\n`);
+      process.stderr.write(`${name}: ${foundByRow(row) ? 'found' : 'NOT found'} by ${seenBy.join(' or ')}\n`);
       rows.push(row);
     }
     const interrupted = signal.aborted;
     const table: Table = { world, started: started.toISOString(), budgetMs, interrupted, unmutated, rows };
-    const path = store(table, results, runId(started, world));
+    const path = write(results, runId(started, world), table, markdown(table));
     console.log(json ? JSON.stringify({ path, ...table }) : `${markdown(table)}\n${path}`);
     return isGood(table) ? exitCodes.valid : exitCodes.invalid;
+  } finally {
+    release();
+  }
+}
+
+/** The budget bounds each mutant with each kind. Exit code 0: it was not interrupted. */
+async function ablate(given: Flags): Promise<number> {
+  const { budget: budgetMs, results, json } = given;
+  if (given.world === 'real') throw new UsageError('--ablation is for simulation (--world sim)');
+  const { signal, release } = interruptible('telling what was seen so far');
+  const started = new Date();
+  const chosen = given.only === undefined ? [...mutants.values()] : [given.only];
+  const cells: Ablated[] = [];
+  try {
+    const workers = given.workers ?? availableParallelism();
+    for await (const cell of ablation(chosen, simulatedKinds, { budgetMs, workers, signal })) {
+      process.stderr.write(`${cell.mutant} with ${cell.kind}: ${cell.trial.rowHits} of ${cell.trial.runs}\n`);
+      cells.push(cell);
+    }
+    const path = write(results, runId(started, 'ablation'), cells, ablationMarkdown(cells));
+    console.log(json ? JSON.stringify({ path, cells }) : `${ablationMarkdown(cells)}\n${path}`);
+    return signal.aborted ? exitCodes.unknown : exitCodes.valid;
   } finally {
     release();
   }
@@ -109,10 +139,10 @@ function tried(
 }
 
 /** @returns where the table for people is; the one for programs lies beside it */
-function store(table: Table, folder: string, name: string): string {
+function write(folder: string, name: string, table: unknown, text: string): string {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(table, null, 2)}\n`);
   const path = join(folder, `${name}.md`);
-  writeFileSync(path, markdown(table));
+  writeFileSync(path, text);
   return path;
 }

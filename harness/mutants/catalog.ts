@@ -1,4 +1,40 @@
-import type { Mutant } from './mutant.ts';
+import type { Edit, Mutant } from './mutant.ts';
+
+/** The log is let go up to the snapshot, with no margin for followers that lag. */
+const compactAll: Edit = {
+  file: 'system/node/snapshotter.ts',
+  find: `if (margin >= this.#memory.firstIndex()) this.#memory.compact(margin);`,
+  replace: `this.#memory.compact(index);`,
+};
+
+/** A snapshot is labelled with an index that the edit before chose. */
+const viewAt: readonly Edit[] = [
+  {
+    file: 'system/node/snapshotter.ts',
+    find: `    const view = this.#replica.store.view();`,
+    replace: `    const view = this.#replica.store.view(index);`,
+  },
+  {
+    file: 'system/kv/store.ts',
+    find: `  view(): StateView {
+    return viewOf(this.state);
+  }`,
+    replace: `  view(index: number): StateView {
+    const { appliedIndex } = this.state;
+    this.state.appliedIndex = index;
+    const view = viewOf(this.state);
+    this.state.appliedIndex = appliedIndex;
+    return view;
+  }`,
+  },
+];
+
+/** The log lets entries be applied that it does not know to be committed. */
+const applyAhead: Edit = {
+  file: 'system/raft/log/raft-log.ts',
+  find: `invariant(index >= this.#applied && index <= this.#committed, 'applied out of order'`,
+  replace: `invariant(index >= this.#applied, 'applied out of order'`,
+};
 
 /**
  * Bugs that real systems shipped. Each must be found, by the section that `seenBy` names, under the plan that the
@@ -9,7 +45,7 @@ const rows: readonly Mutant[] = [
     name: 'local-read',
     breaks: 'GET answers from the local state, whoever leads',
     source: 'raftexample, kvstore Lookup',
-    seenBy: 'linear',
+    seenBy: ['linear'],
     edits: [
       {
         file: 'system/node/node.ts',
@@ -22,7 +58,7 @@ const rows: readonly Mutant[] = [
     name: 'ack-before-commit',
     breaks: 'PUT answers when it is proposed',
     source: 'raftexample, httpapi',
-    seenBy: 'log',
+    seenBy: ['log'],
     edits: [
       {
         file: 'system/node/node.ts',
@@ -49,25 +85,21 @@ const rows: readonly Mutant[] = [
     name: 'apply-uncommitted',
     breaks: 'entries are applied when they are appended',
     source: 'raftexample a31f9a8af',
-    seenBy: 'linear',
+    seenBy: ['linear'],
     edits: [
       {
         file: 'system/raft/log/raft-log.ts',
         find: `return allowUnstable ? this.#committed : Math.min(this.#committed, this.unstable.offset - 1);`,
         replace: `return allowUnstable ? this.lastIndex() : Math.min(this.lastIndex(), this.unstable.offset - 1);`,
       },
-      {
-        file: 'system/raft/log/raft-log.ts',
-        find: `invariant(index >= this.#applied && index <= this.#committed, 'applied out of order'`,
-        replace: `invariant(index >= this.#applied, 'applied out of order'`,
-      },
+      applyAhead,
     ],
   },
   {
     name: 'vote-not-durable',
     breaks: 'term and vote are never written',
     source: 'hashicorp/raft#661',
-    seenBy: 'election',
+    seenBy: ['election'],
     edits: [
       {
         file: 'system/node/log-writer.ts',
@@ -80,7 +112,7 @@ const rows: readonly Mutant[] = [
     name: 'commit-prior-term-by-count',
     breaks: 'an entry of an earlier term is committed by counting replicas',
     source: 'logcabin#44, PySyncObj#169',
-    seenBy: 'log',
+    seenBy: ['log'],
     edits: [
       {
         file: 'system/raft/commit.ts',
@@ -93,7 +125,7 @@ const rows: readonly Mutant[] = [
     name: 'vote-reset-on-new-leader',
     breaks: 'the vote is cleared when a leader of the same term appears',
     source: 'camunda#5368',
-    seenBy: 'election',
+    seenBy: ['election'],
     edits: [
       {
         file: 'system/raft/follower.ts',
@@ -114,7 +146,7 @@ const rows: readonly Mutant[] = [
     name: 'vote-counted-twice',
     breaks: "one voter's repeated answer counts twice",
     source: 'akka-raft#45',
-    seenBy: 'election',
+    seenBy: ['election'],
     edits: [
       {
         file: 'system/raft/tracker/tracker.ts',
@@ -128,7 +160,7 @@ const rows: readonly Mutant[] = [
     name: 'last-term-zero-after-compaction',
     breaks: 'with the whole log compacted, the last term reads as 0',
     source: 'NuRaft#668',
-    seenBy: 'log',
+    seenBy: ['log'],
     edits: [
       {
         file: 'system/raft/log/raft-log.ts',
@@ -137,18 +169,14 @@ const rows: readonly Mutant[] = [
         replace: `    const term = this.lastIndex() < this.firstIndex() ? 0 : this.term(this.lastIndex());
     invariant(`,
       },
-      {
-        file: 'system/node/snapshotter.ts',
-        find: `if (margin >= this.#memory.firstIndex()) this.#memory.compact(margin);`,
-        replace: `this.#memory.compact(index);`,
-      },
+      compactAll,
     ],
   },
   {
     name: 'heartbeat-truncates',
     breaks: 'an old append truncates what follows it, although it matches',
     source: 'willemt/raft#37',
-    seenBy: 'log',
+    seenBy: ['log'],
     edits: [
       {
         file: 'system/raft/log/raft-log.ts',
@@ -162,7 +190,7 @@ const rows: readonly Mutant[] = [
     name: 'ack-before-fsync',
     breaks: 'an append is acknowledged before it is on disk',
     source: 'etcd#14370',
-    seenBy: 'log',
+    seenBy: ['log', 'linear'],
     edits: [
       {
         file: 'system/node/log-writer.ts',
@@ -182,7 +210,7 @@ const rows: readonly Mutant[] = [
     name: 'wall-clock-lease',
     breaks: 'reads trust a lease that is measured on the wall clock',
     source: 'tikv#964',
-    seenBy: 'linear',
+    seenBy: ['linear'],
     edits: [
       {
         file: 'system/node/node.ts',
@@ -205,7 +233,7 @@ const rows: readonly Mutant[] = [
     name: 'read-index-before-own-term',
     breaks: 'ReadIndex answers before the leader has committed an entry of its own term',
     source: 'etcd#7331, tikv#9239',
-    seenBy: 'linear',
+    seenBy: ['linear'],
     edits: [
       {
         file: 'system/raft/reads.ts',
@@ -218,7 +246,7 @@ const rows: readonly Mutant[] = [
     name: 'append-below-compaction',
     breaks: 'an append from below the compacted index is appended again, at the end',
     source: 'willemt/raft#118',
-    seenBy: 'hash',
+    seenBy: ['hash'],
     edits: [
       {
         file: 'system/raft/follower.ts',
@@ -228,18 +256,14 @@ const rows: readonly Mutant[] = [
       raft.log.append(entries.map((entry, at) => ({ ...entry, index: end + 1 + at })));
     }`,
       },
-      {
-        file: 'system/node/snapshotter.ts',
-        find: `if (margin >= this.#memory.firstIndex()) this.#memory.compact(margin);`,
-        replace: `this.#memory.compact(index);`,
-      },
+      compactAll,
     ],
   },
   {
     name: 'transfer-flag-sticks',
     breaks: 'a leadership transfer that never ends blocks all proposals',
     source: 'hashicorp/raft#696',
-    seenBy: 'liveness',
+    seenBy: ['liveness'],
     edits: [
       {
         file: 'system/raft/leader.ts',
@@ -254,7 +278,7 @@ const rows: readonly Mutant[] = [
     name: 'rollback-on-step-down',
     breaks: 'a leader that steps down rolls back past its commit index',
     source: 'CCF#5674',
-    seenBy: 'log',
+    seenBy: ['log'],
     edits: [
       {
         file: 'system/raft/raft.ts',
@@ -276,18 +300,14 @@ const rows: readonly Mutant[] = [
   }
 `,
       },
-      {
-        file: 'system/raft/log/raft-log.ts',
-        find: `invariant(index >= this.#applied && index <= this.#committed, 'applied out of order'`,
-        replace: `invariant(index >= this.#applied, 'applied out of order'`,
-      },
+      applyAhead,
     ],
   },
   {
     name: 'serve-during-replay',
     breaks: 'a node that was restarted answers reads before it has replayed its log',
     source: 'etcd#4478, redisraft#18',
-    seenBy: 'linear',
+    seenBy: ['linear'],
     edits: [
       {
         file: 'system/node/node.ts',
@@ -301,7 +321,7 @@ const rows: readonly Mutant[] = [
     name: 'snapshot-ahead-of-apply',
     breaks: 'a snapshot is labelled with an index that is not applied yet',
     source: 'etcd#8091',
-    seenBy: 'hash',
+    seenBy: ['hash', 'log'],
     edits: [
       {
         file: 'system/node/snapshotter.ts',
@@ -310,31 +330,14 @@ const rows: readonly Mutant[] = [
     const index = Math.min(this.#memory.lastIndex(), store.appliedIndex + 5);
     const term = Number(this.#memory.term(index));`,
       },
-      {
-        file: 'system/node/snapshotter.ts',
-        find: `    const view = this.#replica.store.view();`,
-        replace: `    const view = this.#replica.store.view(index);`,
-      },
-      {
-        file: 'system/kv/store.ts',
-        find: `  view(): StateView {
-    return viewOf(this.state);
-  }`,
-        replace: `  view(index: number): StateView {
-    const { appliedIndex } = this.state;
-    this.state.appliedIndex = index;
-    const view = viewOf(this.state);
-    this.state.appliedIndex = appliedIndex;
-    return view;
-  }`,
-      },
+      ...viewAt,
     ],
   },
   {
     name: 'hard-state-before-snapshot',
     breaks: 'the hard state is saved before the snapshot that it points into',
     source: 'raftexample 3152dc817',
-    seenBy: 'liveness',
+    seenBy: ['liveness'],
     edits: [
       {
         file: 'system/node/log-writer.ts',
@@ -350,7 +353,7 @@ const rows: readonly Mutant[] = [
     name: 'applied-index-apart',
     breaks: 'the applied index in a snapshot is older than the state beside it',
     source: 'etcd#13766',
-    seenBy: 'hash',
+    seenBy: ['hash'],
     edits: [
       {
         file: 'system/node/snapshotter.ts',
@@ -359,31 +362,14 @@ const rows: readonly Mutant[] = [
     const index = store.appliedIndex - 5;
     const term = Number(this.#memory.term(index));`,
       },
-      {
-        file: 'system/node/snapshotter.ts',
-        find: `    const view = this.#replica.store.view();`,
-        replace: `    const view = this.#replica.store.view(index);`,
-      },
-      {
-        file: 'system/kv/store.ts',
-        find: `  view(): StateView {
-    return viewOf(this.state);
-  }`,
-        replace: `  view(index: number): StateView {
-    const { appliedIndex } = this.state;
-    this.state.appliedIndex = index;
-    const view = viewOf(this.state);
-    this.state.appliedIndex = appliedIndex;
-    return view;
-  }`,
-      },
+      ...viewAt,
     ],
   },
   {
     name: 'retry-without-dedup',
     breaks: 'a command that arrives twice is applied twice',
     source: 'etcd#16438, redisraft#13',
-    seenBy: 'txn',
+    seenBy: ['txn'],
     edits: [
       {
         file: 'system/node/replica.ts',
@@ -396,7 +382,7 @@ const rows: readonly Mutant[] = [
     name: 'lost-on-failover',
     breaks: 'a new leader drops the tail that it has not applied',
     source: 'redisraft#14',
-    seenBy: 'log',
+    seenBy: ['log', 'linear'],
     edits: [
       {
         file: 'system/raft/raft.ts',
@@ -413,7 +399,7 @@ const rows: readonly Mutant[] = [
     breaks:
       'a membership change is taken before the leader has committed in its term, and before the last one is applied',
     source: "the thesis's single-server bug; redisraft#17",
-    seenBy: 'election',
+    seenBy: ['election', 'log'],
     edits: [
       {
         file: 'system/raft/leader.ts',
@@ -428,7 +414,7 @@ const rows: readonly Mutant[] = [
     name: 'snapshot-deleted-in-use',
     breaks: 'an older snapshot is removed while a follower is still being sent it',
     source: 'etcd#18055',
-    seenBy: 'liveness',
+    seenBy: ['liveness'],
     edits: [
       {
         file: 'system/storage/snapshot-files.ts',
@@ -454,7 +440,7 @@ const rows: readonly Mutant[] = [
     name: 'asymmetric-livelock',
     breaks: 'without PreVote and CheckQuorum a node that hears nobody keeps deposing the leader',
     source: "TigerBeetle's liveness notes; hashicorp/raft#606",
-    seenBy: 'core-liveness',
+    seenBy: ['core-liveness'],
     edits: [
       {
         file: 'system/node/node.ts',

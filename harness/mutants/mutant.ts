@@ -7,8 +7,8 @@ export interface Mutant {
   readonly breaks: string;
   /** The real system that shipped it. */
   readonly source: string;
-  /** The section of `results.json` that must find it. */
-  readonly seenBy: 'linear' | 'txn' | 'log' | 'hash' | 'election' | 'liveness' | 'core-liveness';
+  /** The sections of `results.json` of which one must find it. */
+  readonly seenBy: readonly ('linear' | 'txn' | 'log' | 'hash' | 'election' | 'liveness' | 'core-liveness')[];
   readonly edits: readonly Edit[];
 }
 

@@ -9,6 +9,8 @@ import { type Mode, type Outcome, workloadOf } from './trial.ts';
 export interface RunnerTask {
   readonly systemFolder: string;
   readonly mode: Mode;
+  /** These kinds of faults and no others; undefined: as each seed draws them. */
+  readonly faults: readonly string[] | undefined;
 }
 
 /** As `splitbrain sim` has them. */
@@ -16,18 +18,21 @@ const options = { timeLimitMs: 60_000, ratePerS: 60, opTimeoutMs: 2000 };
 
 /** Thread side: simulates each seed that it is sent and answers with its outcome. */
 async function work(): Promise<void> {
-  const { systemFolder, mode } = workerData as RunnerTask;
+  const { systemFolder, mode, faults } = workerData as RunnerTask;
   const system = await loadSystem(systemFolder);
   parentPort?.on('message', async (message: unknown) => {
-    parentPort?.postMessage(await run(system, mode, z.number().int().parse(message)));
+    parentPort?.postMessage(await run(system, mode, faults, z.number().int().parse(message)));
   });
 }
 
-async function run(system: SystemModule, mode: Mode, seed: number): Promise<Outcome> {
+async function run(system: SystemModule, mode: Mode, faults: RunnerTask['faults'], seed: number): Promise<Outcome> {
   const workload = workloadOf(seed);
   try {
     const onViolation = mode === 'assertions-recorded' ? 'record' : 'stop';
-    const { results, violations } = await simulate(planFor({ ...options, workload, onViolation }, seed), system);
+    const { results, violations } = await simulate(
+      planFor({ ...options, workload, faults, onViolation }, seed),
+      system,
+    );
     // What is only on record, from a step or an assertion, is not what a checker found.
     const recorded = new Set(onViolation === 'record' ? violations.map(({ anomaly }) => anomaly) : []);
     const found = Object.entries(results.sections)

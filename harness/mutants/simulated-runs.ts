@@ -12,14 +12,19 @@ export interface SimulatedRuns {
   readonly workers: number;
   readonly budgetMs: number;
   readonly signal: AbortSignal;
+  /** These kinds of faults and no others; undefined: as each seed draws them. */
+  readonly faults?: readonly string[] | undefined;
+  /** So many seeds, whatever they find; undefined: until it is found. */
+  readonly seeds?: number | undefined;
 }
 
 /**
- * Simulates seeds 1, 2, 3 … on worker threads, until the mutant is found or the budget is spent; a seed that is under
+ * Simulates seeds 1, 2, 3 … on worker threads, until the mutant is found, or so many were asked for, or the budget is spent; a seed that is under
  * way then is given up.
  */
-export async function simulatedRuns({ mutant, mode, workers, budgetMs, signal }: SimulatedRuns): Promise<Trial> {
-  const task: RunnerTask = { systemFolder: mutant === undefined ? ownSystem : plant(mutant), mode };
+export async function simulatedRuns(given: SimulatedRuns): Promise<Trial> {
+  const { mutant, mode, budgetMs, signal, faults, seeds = Number.POSITIVE_INFINITY } = given;
+  const task: RunnerTask = { systemFolder: mutant === undefined ? ownSystem : plant(mutant), mode, faults };
   const tally = new TrialTally(mode, mutant);
   const over = new AbortController();
   const stop = () => over.abort();
@@ -27,12 +32,14 @@ export async function simulatedRuns({ mutant, mode, workers, budgetMs, signal }:
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
   let seed = 0;
-  const next = () => ++seed;
+  const next = () => (seed < seeds ? ++seed : undefined);
   const told = (outcome: Outcome) => {
-    if (tally.add(outcome)) stop();
+    if (tally.add(outcome) && given.seeds === undefined) stop();
   };
   try {
-    await Promise.all(Array.from({ length: workers }, () => runner(task, next, told, over.signal)));
+    await Promise.all(
+      Array.from({ length: Math.min(given.workers, seeds) }, () => runner(task, next, told, over.signal)),
+    );
   } finally {
     stop();
     clearTimeout(timer);
@@ -44,7 +51,7 @@ export async function simulatedRuns({ mutant, mode, workers, budgetMs, signal }:
 /** Resolves when its thread has ended. */
 function runner(
   task: RunnerTask,
-  next: () => number,
+  next: () => number | undefined,
   told: (outcome: Outcome) => void,
   end: AbortSignal,
 ): Promise<void> {
@@ -53,11 +60,16 @@ function runner(
   const stop = () => void worker.terminate();
   end.addEventListener('abort', stop);
   return new Promise<void>((resolve, reject) => {
-    worker.on('online', () => worker.postMessage(next()));
+    const send = () => {
+      const seed = next();
+      if (seed === undefined || end.aborted) stop();
+      else worker.postMessage(seed);
+    };
+    worker.on('online', send);
     worker.on('message', (outcome: Outcome) => {
       if (end.aborted) return;
       told(outcome);
-      if (!end.aborted) worker.postMessage(next());
+      send();
     });
     worker.on('error', reject);
     worker.on('exit', () => resolve());

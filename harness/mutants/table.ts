@@ -1,5 +1,5 @@
 import type { Mutant } from './mutant.ts';
-import type { Hit, Outcome, Trial } from './trial.ts';
+import { type Hit, isAmong, type Outcome, type Trial } from './trial.ts';
 
 export interface Row {
   readonly mutant: Pick<Mutant, 'name' | 'breaks' | 'source' | 'seenBy'>;
@@ -57,7 +57,7 @@ function cells({ mutant, trials }: Row, world: Table['world']): readonly string[
   const first = trials.find((one) => one.first !== undefined)?.first;
   return [
     mutant.name,
-    mutant.seenBy,
+    mutant.seenBy.join(', '),
     hit === undefined ? 'no' : 'yes',
     trial?.mode ?? '',
     hit === undefined ? '' : `seed ${hit.seed}, ${hit.seconds} s`,
@@ -73,7 +73,7 @@ function sections({ found }: Hit): string {
 }
 
 function evidence({ seenBy }: Row['mutant'], hit: Hit | undefined): string {
-  return hit?.found.find(({ section }) => section === seenBy)?.summary.slice(0, 160) ?? '';
+  return hit?.found.find(({ section }) => isAmong(section, seenBy))?.summary.slice(0, 160) ?? '';
 }
 
 /** A command that shows it again; there is none for a run whose assertions were passed over. */

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { ablationMarkdown } from './ablation.ts';
 import { mutants } from './catalog.ts';
 import { simulatedRuns } from './simulated-runs.ts';
 import { isGood, markdown, type Row, type Table } from './table.ts';
@@ -49,6 +50,20 @@ t.test('the table says by what, after which seed, how often, and how to see it a
   t.match(text, 'splitbrain sim --seeds 1 --mutant local-read --workload register --seed 3');
 });
 
+t.test('an ablation says which fault and which checker show a mutant', async (t) => {
+  const trial = (bySection: { readonly [section: string]: number }) => {
+    return { runs: 4, rowHits: bySection.linear ?? 0, bySection };
+  };
+  const seenBy = ['linear'] as const;
+  const text = ablationMarkdown([
+    { mutant: 'local-read', seenBy, kind: 'pause', trial: trial({ linear: 1 }) },
+    { mutant: 'local-read', seenBy, kind: 'partition', trial: trial({ linear: 3, hash: 1 }) },
+    { mutant: 'local-read', seenBy, kind: 'kill', trial: trial({ crash: 1 }) },
+    { mutant: 'local-read', seenBy, kind: 'reset', trial: trial({}) },
+  ]);
+  t.match(text, '| local-read | partition 3/4, pause 1/4 | kill (crash) | **linear**, hash, crash | 1 of 4 |');
+});
+
 t.test('what clients do depends on the seed alone', async (t) => {
   t.same([1, 2, 3, 4].map(workloadOf), ['register', 'append', 'register', 'append']);
 });
@@ -64,6 +79,7 @@ t.test('simulated runs find a planted bug, and end when their time is over', asy
     ...given,
     mode: 'assertions-recorded',
     mutant: mutants.get('lost-on-failover'),
+    faults: ['kill'],
     budgetMs: 90_000,
   });
   t.ok(recorded.firstByRow, 'the audits alone show a lost write');

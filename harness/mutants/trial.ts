@@ -25,7 +25,7 @@ export interface Hit extends Outcome {
  */
 export type Mode = 'as-it-runs' | 'assertions-recorded';
 
-/** Run after run of one system, until the section that must find the bug has found it, or the time was over. */
+/** Run after run of one system, until a section that must find the bug has found it, or the time was over. */
 export interface Trial {
   readonly mode: Mode;
   readonly runs: number;
@@ -34,6 +34,8 @@ export interface Trial {
   readonly hits: number;
   /** Runs in which the section of the mutant's row did. */
   readonly rowHits: number;
+  /** Runs in which each section found something. */
+  readonly bySection: { readonly [section: string]: number };
   readonly first: Hit | undefined;
   readonly firstByRow: Hit | undefined;
   readonly failures: readonly Outcome[];
@@ -42,7 +44,8 @@ export interface Trial {
 /** Adds runs up to a trial. */
 export class TrialTally {
   readonly #mode: Mode;
-  readonly #seenBy: Mutant['seenBy'] | undefined;
+  readonly #seenBy: Mutant['seenBy'];
+  readonly #bySection = new Map<string, number>();
   readonly #began = performance.now();
   readonly #failures: Outcome[] = [];
   #runs = 0;
@@ -54,7 +57,7 @@ export class TrialTally {
   /** @param mutant undefined for the unmutated system, in which nothing is to be found */
   constructor(mode: Mode, mutant: Mutant | undefined) {
     this.#mode = mode;
-    this.#seenBy = mutant?.seenBy;
+    this.#seenBy = mutant?.seenBy ?? [];
   }
 
   /** @returns whether it is found, by its own section */
@@ -64,8 +67,9 @@ export class TrialTally {
     if (outcome.found.length > 0) {
       const hit = { ...outcome, seconds: this.#seconds() };
       this.#hits++;
+      for (const { section } of outcome.found) this.#bySection.set(section, (this.#bySection.get(section) ?? 0) + 1);
       this.#first ??= hit;
-      if (outcome.found.some(({ section }) => section === this.#seenBy)) {
+      if (outcome.found.some(({ section }) => isAmong(section, this.#seenBy))) {
         this.#rowHits++;
         this.#firstByRow ??= hit;
       }
@@ -80,6 +84,7 @@ export class TrialTally {
       seconds: this.#seconds(),
       hits: this.#hits,
       rowHits: this.#rowHits,
+      bySection: Object.fromEntries(this.#bySection),
       first: this.#first,
       firstByRow: this.#firstByRow,
       failures: this.#failures,
@@ -89,6 +94,11 @@ export class TrialTally {
   #seconds(): number {
     return Math.round((performance.now() - this.#began) / 100) / 10;
   }
+}
+
+/** Is it one of the sections that must find the mutant? */
+export function isAmong(section: string, seenBy: readonly string[]): boolean {
+  return seenBy.includes(section);
 }
 
 /**

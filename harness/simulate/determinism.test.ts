@@ -46,7 +46,7 @@ t.test('an escape that was planted in the system is caught, by name', async (t) 
     name: 'escape',
     breaks: 'the node asks the real clock',
     source: 'this test',
-    seenBy: 'linear',
+    seenBy: ['linear'],
     edits: [
       {
         file: 'system/node/node.ts',

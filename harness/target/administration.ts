@@ -13,13 +13,13 @@ export interface AdministrationOptions {
 const mechanism = 'admin-api';
 const requestTimeoutMs = 2000;
 /** What must be done in the end, as bringing back a member, is tried this often. */
-const triesMax = 20;
+const triesMax = 8;
 const retryMs = 500;
 const lookMs = 100;
 /** Entries: a new member that is that close behind has caught up. */
 const lagMax = 50;
 /** Looks at a new member until it has caught up. */
-const looksMax = 100;
+const looksMax = 50;
 
 /** What a nemesis asks of the store itself, over its own API, whichever world the store is in. */
 export class Administration {
