@@ -120,6 +120,7 @@ const FORBIDDEN: Arrows = {
 const CYCLE_EXISTS: { readonly [model: string]: string } = {
   'read-uncommitted': 'PL-1-cycle-exists',
   'read-committed': 'PL-2-cycle-exists',
+  'repeatable-read': 'PL-2.99-cycle-exists',
   'snapshot-isolation': 'PL-SI-cycle-exists',
   serializable: 'PL-3-cycle-exists',
   'strong-session-read-uncommitted': 'strong-session-PL-1-cycle-exists',

@@ -16,10 +16,15 @@ export class Touches {
   readonly write: Column;
   /** By transaction: its first entry. */
   readonly start: Int32Array;
+  readonly #table: Transactions;
+  /** The number of the value null. */
+  readonly #nullId: number;
   /** By key: its entries. Made when it is asked for. */
   #byKey: number[][] | undefined;
 
   constructor(table: Transactions, findings: Findings) {
+    this.#table = table;
+    this.#nullId = table.valueId(null);
     const operations = table.kind.length;
     this.transaction = new Column(operations);
     this.key = new Column(operations);
@@ -61,10 +66,13 @@ export class Touches {
     return this.key.length;
   }
 
-  /** The version that a transaction met first at a key. */
+  /**
+   * The version that a transaction met first at a key. When it read null and wrote, that is what it wrote: a stale
+   * read of null is a matter of dependencies, as in Elle, and not of the order of versions.
+   */
   firstMet(touch: number): number {
-    const read = this.read.data[touch]!;
-    return read === NONE ? this.write.data[touch]! : read;
+    const [read, write] = [this.read.data[touch]!, this.write.data[touch]!];
+    return read === NONE || (write !== NONE && this.#table.versionValueId(read) === this.#nullId) ? write : read;
   }
 
   /** The version that it left there. */

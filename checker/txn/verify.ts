@@ -155,11 +155,15 @@ function registerFollows(history: History, edge: Edge): boolean {
   const [a, b] = edge.support ?? [];
   const last = (at: number): Value => on(history, at, edge.key).findLast(isWrite)?.[2] ?? read(at);
   const read = (at: number): Value => on(history, at, edge.key)[0]?.[2] ?? null;
-  const first = (at: number): Value => (on(history, at, edge.key)[0]?.[0] === 'r' ? read(at) : last(at));
-  if (edge.order === 'initial') return edge.value === null;
+  // Who read null and wrote is only known to have come before what it wrote.
+  const first = (at: number): Value => {
+    const mops = on(history, at, edge.key);
+    return mops[0]?.[0] === 'r' && (read(at) !== null || !mops.some(isWrite)) ? read(at) : last(at);
+  };
+  if (edge.order === 'initial') return !history.some((_, at) => wrote(history, at, edge, edge.value));
   if (edge.order === 'wfr') {
     return (
-      a !== undefined && history[a]!.type === 'ok' && same(first(a), edge.value) && wrote(history, a, edge, edge.next)
+      a !== undefined && history[a]!.type === 'ok' && same(read(a), edge.value) && wrote(history, a, edge, edge.next)
     );
   }
   if (a === undefined || b === undefined || history[a]!.type !== 'ok' || !same(last(a), edge.value)) return false;
