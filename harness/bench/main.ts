@@ -2,11 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { checkerBench } from './checker.ts';
 import { growthBench } from './growth.ts';
+import { harnessBench } from './harness.ts';
 import { simBench } from './sim.ts';
 import { systemBench } from './system.ts';
 
 const usage = `usage: npm run bench -- NAME [flags]
   checker   the checkers of histories
+  harness   the harness itself, against a map in memory
   sim       the simulator
   system    three nodes of the store beside three of etcd
     --seconds N   of each measurement (default 3)
@@ -25,6 +27,7 @@ const benches: {
   readonly [name: string]: (flags: Flags) => Iterable<string> | AsyncIterable<string>;
 } = {
   checker: checkerBench,
+  harness: harnessBench,
   sim: simBench,
   system: ({ seconds, rounds, clients, short, json }) =>
     systemBench({

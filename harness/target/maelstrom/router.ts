@@ -85,8 +85,10 @@ export class Router {
     };
   }
 
-  disturb(links: readonly Link[], disturbance: Disturbance): Promise<Effect> {
-    return this.#disturbances.disturb(links, disturbance, this.mechanism);
+  /** As with cuts, what did not show for want of messages is not refuted. */
+  async disturb(links: readonly Link[], disturbance: Disturbance): Promise<Effect> {
+    const seen = await this.#disturbances.disturb(links, disturbance, this.mechanism);
+    return seen.effect === 'ineffective' ? { ...seen, effect: 'moot' } : seen;
   }
 
   close(): void {
