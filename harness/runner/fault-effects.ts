@@ -30,6 +30,9 @@ export function checkFaults(
       ];
     }),
   );
+  const without = new Set<string>();
+  for (const { kind, effects } of records)
+    if (effects.some(({ effect }) => effect === 'ineffective')) without.add(kind);
   const anomalies = records.flatMap((record) =>
     record.effects
       .filter(({ effect }) => effect === 'ineffective')
@@ -42,7 +45,10 @@ export function checkFaults(
   );
   const [first] = anomalies;
   if (first !== undefined)
-    return { ...unknown(`${anomalies.length} without effect: ${first.message}`, counts), anomalies };
+    return {
+      ...unknown(`${anomalies.length} without effect (${[...without].join(', ')}): ${first.message}`, counts),
+      anomalies,
+    };
   const tried = kinds.filter((kind) => (byKind[kind]?.proven ?? 0) > 0);
   const untried = kinds.filter((kind) => !tried.includes(kind));
   if (swarm ? tried.length === 0 : untried.length > 0) {
