@@ -2,6 +2,7 @@
 import yargs, { type Argv } from 'yargs';
 import { version } from '../version.ts';
 import { checkCommand, standardInput } from './check.ts';
+import { doctorCommand } from './doctor.ts';
 import { exitCodes, explain } from './exit.ts';
 import { exportCommand } from './export.ts';
 import { mutantsCommand } from './mutants.ts';
@@ -60,9 +61,12 @@ async function main(words: readonly string[]): Promise<number> {
     .command(workerCommand.command, workerCommand.describe, workerCommand.builder, (argv) =>
       workerCommand.handler(argv).then(ended),
     )
+    .command(doctorCommand.command, doctorCommand.describe, doctorCommand.builder, (argv) =>
+      doctorCommand.handler(argv).then(ended),
+    )
     .demandCommand(
       1,
-      'say what to do: splitbrain test, sim, mutants, nightly, worker, check, export, replay, shrink, report or serve; --help tells more',
+      'say what to do: splitbrain test, sim, mutants, nightly, worker, check, export, replay, shrink, report, serve or doctor; --help tells more',
     )
     .strict()
     .version(version)

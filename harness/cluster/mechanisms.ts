@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { execa } from 'execa';
 import { findHierarchy } from './control-group.ts';
 import { debianPath } from './debian-path.ts';
 
@@ -19,10 +20,13 @@ export interface Missing {
   readonly needsRoot?: true;
 }
 
-/** What a fault needs of a world, each with its mechanisms, best first. */
+/** What a fault needs of a world, each with its mechanisms, best first; `network` is for other people's stores. */
 export const mechanisms = {
   links: [
     mechanism('tcp-proxy', 'a proxy before each node’s peer port counts, drops, delays and repeats whole frames'),
+  ],
+  network: [
+    mechanism('namespaces', 'a network namespace a node, joined by a bridge with packet filters', networkNamespaces),
   ],
   pause: [mechanism('sigstop', 'SIGSTOP and SIGCONT')],
   kill: [mechanism('sigkill', 'SIGKILL')],
@@ -75,6 +79,11 @@ const powersOf: { readonly [kind: string]: readonly Power[] } = {
   'starve-descriptors': ['descriptors'],
 };
 
+/** The kinds of faults that need it. */
+export function kindsOf(power: Power): readonly string[] {
+  return Object.keys(powersOf).filter((kind) => powersOf[kind]?.includes(power));
+}
+
 /** The mechanism chosen for each power that a run needs. */
 export type Chosen = { readonly [P in Power]?: string };
 
@@ -120,6 +129,14 @@ async function choose(power: Power, wanted: readonly string[]): Promise<string> 
 
 function mechanism(name: string, how: string, probe: Mechanism['probe'] = async () => undefined): Mechanism {
   return { name, how, probe };
+}
+
+async function networkNamespaces(): Promise<Missing | undefined> {
+  const absent = (await programs('util-linux', 'unshare', 'nsenter')) ?? (await programs('iproute2', 'ip'));
+  const missing = absent ?? (await programs('nftables', 'nft'));
+  if (missing !== undefined) return missing;
+  const { failed, stderr } = await execa('unshare', [isRoot() ? '-nm' : '-Urnm', 'true'], { reject: false });
+  return failed ? { reason: stderr.split('\n')[0] || 'unshare failed', needsRoot: true } : undefined;
 }
 
 async function controlGroup(resource: 'cpu' | 'memory'): Promise<Missing | undefined> {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -81,3 +81,18 @@ for (const wanted of [['cgroup'], ['sigstop-duty-cycle', 'prlimit']]) {
     t.same(hierarchies.map(groupsOfOurs), groupsBefore);
   });
 }
+
+t.test('what starves nobody is found out', async (t) => {
+  const programs = t.testdir({ prlimit: '#!/bin/sh\n' });
+  chmodSync(join(programs, 'prlimit'), 0o755);
+  const { PATH } = process.env;
+  process.env.PATH = `${programs}:${PATH}`;
+  t.teardown(() => {
+    process.env.PATH = PATH;
+  });
+  const world = await busyCluster(t, ['sigstop-duty-cycle', 'prlimit']);
+  t.match(await world.starve('1', { of: 'descriptors' }), { effect: 'ineffective', proof: { isLimited: false } });
+  t.match(await world.starve('2', { of: 'memory' }), { effect: 'moot' });
+  t.capture(process, 'kill', () => true);
+  t.match(await world.starve('3', { of: 'cpu' }), { effect: 'ineffective', proof: { stopsSeen: 0 } });
+});
