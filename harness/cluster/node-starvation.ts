@@ -117,7 +117,7 @@ export class NodeStarvation {
   /** Proven by the kernel's having refused it some, or by its having ended for want of it. */
   async #starveOfMemory(pid: number): Promise<Effect> {
     const { process } = this.#options;
-    process.expect('memory', (exit) => isOutOfMemory(exit));
+    process.expect('memory', isOutOfMemory);
     const { exited } = process;
     const group = this.#enterGroup('memory', pid);
     if (group !== undefined) return this.#proveShortages(group);
@@ -133,7 +133,11 @@ export class NodeStarvation {
     };
     const exit = await Promise.race([exited, delay(proofTimeoutMs)]);
     const proof = { pid, bytes, signal: exit?.signal ?? null };
-    return { effect: exit !== undefined && isOutOfMemory(exit) ? 'proven' : 'moot', mechanism, proof };
+    return {
+      effect: exit !== undefined && isOutOfMemory(exit, process.lastLogLines) ? 'proven' : 'moot',
+      mechanism,
+      proof,
+    };
   }
 
   /** Proven by the limit that the kernel shows, and by nobody's being let in any more. */
@@ -235,9 +239,12 @@ function moot(mechanism: string, proof: Effect['proof']): Effect {
   return { effect: 'moot', mechanism, proof };
 }
 
-/** V8 aborts when it gets none; the kernel kills. */
-function isOutOfMemory({ signal, code }: Exit): boolean {
-  return signal === 'SIGKILL' || signal === 'SIGABRT' || signal === 'SIGTRAP' || signal === 'SIGILL' || code === 134;
+const fatalSignals: readonly (string | null)[] = ['SIGKILL', 'SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS'];
+
+/** V8 aborts when it gets none, and so may any library; a buffer of the node's own fails; the kernel kills. */
+function isOutOfMemory({ signal, code }: Exit, lastLogLines: readonly string[]): boolean {
+  if (fatalSignals.includes(signal) || code === 134) return true;
+  return code === exitCodes.crash && /allocation failed|ENOMEM/i.test(lastLogLines.at(-1) ?? '');
 }
 
 async function limit(pid: number, option: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -83,14 +83,15 @@ for (const wanted of [['cgroup'], ['sigstop-duty-cycle', 'prlimit']]) {
 }
 
 t.test('what starves nobody is found out', async (t) => {
-  const programs = t.testdir({ prlimit: '#!/bin/sh\n' });
-  chmodSync(join(programs, 'prlimit'), 0o755);
+  const world = await busyCluster(t, ['sigstop-duty-cycle', 'prlimit']);
+  const programs = join(world.folder, 'programs');
+  mkdirSync(programs);
+  writeFileSync(join(programs, 'prlimit'), '#!/bin/sh\n', { mode: 0o755 });
   const { PATH } = process.env;
   process.env.PATH = `${programs}:${PATH}`;
   t.teardown(() => {
     process.env.PATH = PATH;
   });
-  const world = await busyCluster(t, ['sigstop-duty-cycle', 'prlimit']);
   t.match(await world.starve('1', { of: 'descriptors' }), { effect: 'ineffective', proof: { isLimited: false } });
   t.match(await world.starve('2', { of: 'memory' }), { effect: 'moot' });
   t.capture(process, 'kill', () => true);
