@@ -1,7 +1,12 @@
 import { verifyReport } from './report.ts';
+import { verifyTargets } from './targets.ts';
 
 /** What `npm run verify -- NAME` can show: longer than a test, and looked at by a person. */
-const verifications: { readonly [name: string]: () => Promise<boolean> } = { report: verifyReport };
+const verifications: { readonly [name: string]: (words: readonly string[]) => Promise<boolean> } = {
+  report: verifyReport,
+  /** Words: only these targets. */
+  targets: verifyTargets,
+};
 
 const name = process.argv[2] ?? '';
 const verification = verifications[name];
@@ -9,4 +14,4 @@ if (verification === undefined) {
   process.stderr.write(`verify: say what: ${Object.keys(verifications).join(', ')}\n`);
   process.exit(254);
 }
-process.exit((await verification()) ? 0 : 1);
+process.exit((await verification(process.argv.slice(3))) ? 0 : 1);
