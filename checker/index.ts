@@ -19,5 +19,6 @@ export { type BankOptions, checkBank } from './txn/bank.ts';
 export { checkTxn, type TxnDetails, type TxnModel, type TxnOptions, type TxnSection } from './txn/check.ts';
 export { checkLongFork, type LongForkOptions } from './txn/long-fork.ts';
 export { verifyAnomaly } from './txn/verify.ts';
+export { type KeptOrder, verifySerialOrder } from './txn/verify-order.ts';
 export type { Anomaly, Results, Section, Valid } from './verdict.ts';
 export { mergeSections, worst } from './verdict.ts';

@@ -8,6 +8,7 @@ import { checkBank } from './bank.ts';
 import { checkTxn, type TxnModel, type TxnOptions } from './check.ts';
 import { checkLongFork } from './long-fork.ts';
 import { verifyAnomaly } from './verify.ts';
+import { verifySerialOrder } from './verify-order.ts';
 
 const shared = process.env.SPLITBRAIN_SHARED ?? join(import.meta.dirname, '../../../../shared');
 const casesFile = join(shared, 'histories/elle/cases.jsonl');
@@ -59,7 +60,10 @@ t.test('agrees with Elle on the histories of its own tests', (t) => {
   t.equal(cases.length, 88);
   for (const [index, elle] of cases.entries()) {
     const history = elle.history.map((op, at) => ({ ...op, index: at }));
-    const { valid, details, anomalies } = checkTxn(history, optionsOf(elle));
+    const { valid, details, anomalies } = checkTxn(history, { ...optionsOf(elle), certificate: true });
+    if (details.order !== undefined) {
+      t.equal(verifySerialOrder(history, details.order, 'none'), undefined, `${index}: the order explains it`);
+    }
     for (const anomaly of anomalies) {
       // These only say that there is something to be named, or nothing to be seen.
       if (/-cycle-exists$|^empty-transaction-graph$/.test(anomaly.kind)) continue;
@@ -105,6 +109,7 @@ t.test('agrees with the verdicts on the shared files', (t) => {
     }
     const history = parseHistory(readFileSync(path)).events.ops();
     const { valid, summary, anomalies } = check(history);
+    if (file.includes('bank')) t.comment(`${file}: a sum is its own certificate`);
     for (const anomaly of file.includes('bank') ? [] : anomalies) {
       t.equal(verifyAnomaly(history, anomaly), undefined, `${file}: the evidence for ${anomaly.kind} holds`);
     }
@@ -293,6 +298,31 @@ t.test('what cannot be judged is unknown, with a reason', (t) => {
   );
   t.throws(() => checkTxn([], { model: 'list-append', consistencyModels: ['serialisable'] }), /no consistency model/);
   t.throws(() => checkTxn([], { model: 'list-append', anomalies: ['G3'] }), /no anomaly "G3"/);
+  t.end();
+});
+
+t.test('a valid verdict has an order that explains it', (t) => {
+  const ops = history(
+    '0 invoke [["append","x",1]]',
+    '1 invoke [["r","x",null]]',
+    '1 ok [["r","x",[]]]',
+    '0 ok [["append","x",1]]',
+    '1 invoke [["r","x",null]]',
+    '1 ok [["r","x",[1]]]',
+    '2 invoke [["append","x",2]]',
+  );
+  const { order } = checkTxn(ops, { model: 'list-append', certificate: true }).details;
+  t.strictSame(order, [2, 3, 5, 6]);
+  t.equal(verifySerialOrder(ops, order!, 'realtime'), undefined);
+  t.match(verifySerialOrder(ops, [3, 2, 5], 'none'), /operation 2 read \[\] where \[1\] had been appended/);
+  t.match(verifySerialOrder(ops, [2, 3], 'none'), /operation 5 is not in the order/);
+  t.match(verifySerialOrder(ops, [2, 3, 5, 5], 'none'), /twice/);
+  const late = ops.toSpliced(5, 1, { ...ops[5]!, value: [['r', 'x', []]] });
+  t.equal(verifySerialOrder(late, [2, 5, 3], 'none'), undefined);
+  t.equal(verifySerialOrder(late, [2, 5, 3], 'process'), undefined);
+  t.match(verifySerialOrder(late, [2, 5, 3], 'realtime'), /operation 3 completed before 4 began/);
+  t.match(verifySerialOrder(late, [5, 2, 3], 'process'), /operation 2 comes too late in its process/);
+  t.equal(checkTxn(late, { model: 'list-append', certificate: true }).details.order, undefined);
   t.end();
 });
 

@@ -4,12 +4,12 @@ import { type Anomaly, type Section, unknown, type Valid } from '../verdict.ts';
 import { ClosedPredicate, readClosedPredicate } from './closed-predicate.ts';
 import { type Cycle, findCycles } from './cycles.ts';
 import { type Analysis, Findings } from './findings.ts';
-import { GraphBuilder, PROCESS, REALTIME, RW, RWP, WR, WW } from './graph.ts';
+import { components, GraphBuilder, PROCESS, REALTIME, RW, RWP, WR, WW } from './graph.ts';
 import { canonicalModel, cycleExists, prohibitedAnomalies, ruledOut } from './lattice.ts';
 import { ListAppend, readListAppend } from './list-append.ts';
 import { precedes, processEdges, realtimeEdges } from './order.ts';
 import { RwRegister, readRwRegister } from './rw-register.ts';
-import { INFO, OK, READ, TransactionError, type Transactions } from './transactions.ts';
+import { FAIL, INFO, OK, READ, TransactionError, type Transactions } from './transactions.ts';
 
 /** What transactions did: appends to lists, writes of registers, or writes and predicate reads over a closed universe. */
 export type TxnModel = 'list-append' | 'rw-register' | 'closed-predicate';
@@ -29,6 +29,11 @@ export interface TxnOptions {
   readonly wfrKeys?: boolean;
   /** rw-register: the rank of transactions, by position in the history, in an order that their writes are known to follow. */
   readonly transactionOrder?: { readonly [op: number]: number };
+  /**
+   * list-append: gives the order in which the transactions, run one after the other, explain a history without cycles
+   * (`details.order`), for `verifySerialOrder`.
+   */
+  readonly certificate?: boolean;
   /** rw-register: the value of every key before any write; a read of anything else that nobody wrote is garbage. */
   readonly initial?: Value;
 }
@@ -43,6 +48,8 @@ export type TxnDetails = {
   readonly alsoNot: readonly string[];
   /** Kinds of cycle whose presence is not decided because a bound on the search was reached. */
   readonly undecided: readonly string[];
+  /** Positions of the transactions' completions, or of their invocations, where a certificate was asked for. */
+  readonly order?: readonly number[];
 };
 
 export type TxnSection = Section & { readonly details: TxnDetails };
@@ -86,6 +93,7 @@ class TxnCheck {
   readonly #findings = new Findings();
   readonly #undecided = new Set<string>();
   readonly #edges: number;
+  #order: readonly number[] | undefined;
   #components = 0;
   #predicateReads = 0;
 
@@ -134,7 +142,16 @@ class TxnCheck {
 
   #addCycles(graph: GraphBuilder, analysis: Analysis): void {
     const table = this.#table;
-    const found = findCycles(graph.build(), table.count, (before, after) => precedes(table, before, after));
+    const built = graph.build();
+    const found = findCycles(built, table.count, (before, after) => precedes(table, before, after));
+    if (found.length === 0 && this.#options.certificate && this.#options.model === 'list-append') {
+      // Without cycles every vertex is a component of its own, and edges lead to lower numbers.
+      const { of } = components(built, 0xff);
+      this.#order = Array.from({ length: table.count }, (_, t) => t)
+        .filter((t) => table.status.data[t] !== FAIL)
+        .sort((a, b) => of[b]! - of[a]!)
+        .map((t) => table.op(t));
+    }
     this.#components = found.length;
     const nameable = new Set(this.#findings.kinds);
     for (const { cycles, undecided } of found) {
@@ -191,7 +208,14 @@ class TxnCheck {
       ...(valid === 'unknown' && reason !== undefined ? { reason } : {}),
       anomalies,
       counts,
-      details: { consistencyModels: this.#models, anomalyTypes: types, not, alsoNot, undecided },
+      details: {
+        consistencyModels: this.#models,
+        anomalyTypes: types,
+        not,
+        alsoNot,
+        undecided,
+        ...(valid === true && this.#order !== undefined ? { order: this.#order } : {}),
+      },
     };
   }
 

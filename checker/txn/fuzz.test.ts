@@ -12,6 +12,7 @@ import { impliedAnomalies } from './lattice.ts';
 import { overtakenBy } from './overtaken.ts';
 import { Search } from './search.ts';
 import { verifyAnomaly } from './verify.ts';
+import { verifySerialOrder } from './verify-order.ts';
 
 /** How many histories each property looks at; a longer run sets SPLITBRAIN_FUZZ. */
 const RUNS = Number(process.env.SPLITBRAIN_FUZZ ?? 3000);
@@ -306,10 +307,20 @@ const MODELS = [
 
 t.test('finds exactly the kinds of cycle that a search through all cycles finds', (t) => {
   const met = new Map<string, number>();
+  let certified = 0;
   for (let seed = 0; seed < RUNS; seed++) {
     const history = seed % 2 === 0 ? smallHistory(seed, 'list-append') : wildHistory(seed);
     for (const [variant, model] of MODELS) {
-      const section = checkTxn(history, { model: 'list-append', consistencyModels: [model] });
+      const section = checkTxn(history, { model: 'list-append', consistencyModels: [model], certificate: true });
+      const { order } = section.details;
+      if (order !== undefined) {
+        certified++;
+        const wrong = verifySerialOrder(history, order, variant === '' ? 'none' : variant);
+        if (wrong !== undefined) t.fail(`seed ${seed}: ${wrong}`, { order, history: show(history) });
+      }
+      if (order === undefined && section.valid === true && expectedKinds(history, variant).length === 0) {
+        t.fail(`seed ${seed}: valid without a certificate`);
+      }
       const got = section.details.anomalyTypes.filter((kind) => isCycle(kind) && !kind.endsWith('exists'));
       const expected = expectedKinds(history, variant);
       if (got.join() !== expected.join()) {
@@ -323,6 +334,7 @@ t.test('finds exactly the kinds of cycle that a search through all cycles finds'
   }
   t.comment([...met].map(([kind, count]) => `${count} ${kind}`).join(', '));
   t.ok(met.size >= 10, 'met many kinds');
+  t.ok(certified > RUNS / 10, `${certified} valid verdicts have an order that explains them`);
   t.end();
 });
 
