@@ -60,8 +60,9 @@ export class SimFile {
         this.#forsaken = this.#forsaken.filter(({ position }) => !written.has(pageAt(position)));
       },
       fail: (random) => {
+        // What another sync has made durable meanwhile, is.
+        const pieces = this.#unsynced.filter((write) => covered.has(write)).flatMap(byPages);
         settle();
-        const pieces = [...covered].flatMap(byPages);
         this.#forsaken.push(...pieces.filter(() => random.below(2) === 0));
       },
     };
@@ -77,26 +78,30 @@ export class SimFile {
     return dropped.reduce((sum, { before }) => sum + before.length, 0);
   }
 
-  /** Takes back unsynced writes, newest first, page by page as chance will have it. Returns bytes lost. */
+  /**
+   * Takes back unsynced writes, page by page as chance will have it: half of the pages never left the cache, a quarter
+   * did, a quarter was being written, and is torn between two sectors. Returns bytes lost.
+   */
   losePower(random: Random): number {
+    const keptUntil = new Map<number, number>();
+    for (const page of [...pagesOf(this.#unsynced)].sort((a, b) => a - b)) {
+      const fate = random.below(4);
+      const kept = fate === 0 ? pageBytes : fate === 1 ? sectorBytes * random.below(pageBytes / sectorBytes) : 0;
+      keptUntil.set(page, page * pageBytes + kept);
+    }
     let lost = 0;
-    const reached = new Set<number>();
-    for (const { position, before, lengthBefore } of this.#unsynced.reverse()) {
-      const end = position + before.length;
-      for (let at = position; at < end; ) {
-        const next = Math.min(end, (pageAt(at) + 1) * pageBytes);
-        const fate = random.below(4);
-        // Half of the pages never left the cache; a quarter did; a quarter was torn in the middle.
-        const keepUntil = fate === 0 ? next : fate === 1 ? tearAt(at, next, random) : at;
-        if (fate === 0) reached.add(pageAt(at));
-        this.bytes.set(before.subarray(keepUntil - position, next - position), keepUntil);
-        lost += next - keepUntil;
-        at = next;
+    for (const write of this.#unsynced.reverse()) {
+      for (const { position, before } of byPages(write)) {
+        const from = Math.max(position, keptUntil.get(pageAt(position)) ?? position);
+        if (from >= position + before.length) continue;
+        this.bytes.set(before.subarray(from - position), from);
+        lost += position + before.length - from;
       }
-      if (lost > 0 && lengthBefore < this.length && random.below(2) === 0) this.truncate(Math.max(lengthBefore, 0));
+      if (lost > 0 && write.lengthBefore < this.length && random.below(2) === 0) this.truncate(write.lengthBefore);
     }
     this.#unsynced = [];
-    this.#forsaken = this.#forsaken.filter(({ position }) => !reached.has(pageAt(position)));
+    const isWritten = (page: number) => keptUntil.get(page) === (page + 1) * pageBytes;
+    this.#forsaken = this.#forsaken.filter(({ position }) => !isWritten(pageAt(position)));
     return lost + this.dropClean();
   }
 
@@ -137,9 +142,4 @@ function byPages({ position, before, lengthBefore }: Unsynced): Unsynced[] {
     at = next;
   }
   return pieces;
-}
-
-function tearAt(from: number, to: number, random: Random): number {
-  const sectors = Math.ceil((to - from) / sectorBytes);
-  return Math.min(to, from + sectorBytes * random.below(sectors));
 }

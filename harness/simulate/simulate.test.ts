@@ -156,6 +156,13 @@ t.test('a disk', async (t) => {
     if (failure !== undefined) throw failure;
   };
 
+  /** Writes durably and gives the error's code, `fine`, or `silence` when nothing came back within a second. */
+  const durably = (scheduler: Scheduler, file: File, position: number, data: Uint8Array) =>
+    new Promise<string>((resolve) => {
+      file.writeDurably(position, [data], (error) => resolve(error?.code ?? 'fine'));
+      scheduler.schedule(second, eventKind.harness, new SimProcess('harness', 0), () => resolve('silence'));
+    });
+
   t.test('keeps what was synced and loses only what was not', async (t) => {
     let lostSomething = 0;
     for (let seed = 1; seed <= 20; seed++) {
@@ -180,6 +187,27 @@ t.test('a disk', async (t) => {
     t.ok(lostSomething > 0);
   });
 
+  t.test('tears a page only between two sectors, whatever was written in it and when', async (t) => {
+    const seams = new Set<number>();
+    for (let seed = 1; seed <= 40; seed++) {
+      const { scheduler, random } = world(seed);
+      const disk = new SimDisk(random);
+      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      await run(scheduler, async () => {
+        const file = await fileSystem.open('log', 'create');
+        await fileSystem.syncDirectory('.');
+        t.equal(await durably(scheduler, file, 0, bytes(4096, 1)), 'fine');
+        for (let at = 0; at < 4096; at += 64) await file.write(at, [bytes(64, 2)]);
+      });
+      disk.losePower();
+      const content = disk.file('log').bytes.subarray(0, 4096);
+      const seam = content.indexOf(1);
+      seams.add(seam);
+      t.ok(seam < 0 || (seam % 512 === 0 && content.subarray(seam).every((byte) => byte === 1)), `seam at ${seam}`);
+    }
+    t.ok(seams.size > 4, 'lost, kept, and torn in several places');
+  });
+
   t.test('loses names whose directory was not synced, and brings replaced files back', async (t) => {
     let gone = 0;
     for (let seed = 1; seed <= 20; seed++) {
@@ -198,13 +226,6 @@ t.test('a disk', async (t) => {
     }
     t.ok(gone > 0 && gone < 20);
   });
-
-  /** Writes durably and gives the error's code, `fine`, or `silence` when nothing came back within a second. */
-  const durably = (scheduler: Scheduler, file: File, position: number, data: Uint8Array) =>
-    new Promise<string>((resolve) => {
-      file.writeDurably(position, [data], (error) => resolve(error?.code ?? 'fine'));
-      scheduler.schedule(second, eventKind.harness, new SimProcess('harness', 0), () => resolve('silence'));
-    });
 
   t.test('is full: only what grows a file is refused, and there is room again', async (t) => {
     const { scheduler, disk, fileSystem } = open();
@@ -242,6 +263,26 @@ t.test('a disk', async (t) => {
       outcomes.add(String(content[4096]));
     }
     t.same([...outcomes].sort(), ['0', '2']);
+  });
+
+  t.test('a failed sync takes nothing back that another has made durable meanwhile', async (t) => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { scheduler, random } = world(seed);
+      const disk = new SimDisk(random);
+      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      await run(scheduler, async () => {
+        const file = await fileSystem.open('log', 'create');
+        await fileSystem.syncDirectory('.');
+        disk.fail({ type: 'sync-error', after: 2 });
+        const first = durably(scheduler, file, 0, bytes(4096, 1));
+        const second = durably(scheduler, file, 4096, bytes(4096, 2));
+        const codes = await Promise.all([first, second]);
+        t.same(codes.toSorted(), ['EIO', 'fine']);
+        disk.losePower();
+        if (codes[0] === 'fine') t.equal(disk.file('log').bytes[0], 1);
+        else t.same([disk.file('log').bytes[0], disk.file('log').bytes[4096]], [1, 2], 'the second sync covered both');
+      });
+    }
   });
 
   t.test('a page that is written to again after a failed sync is durable with the next', async (t) => {
