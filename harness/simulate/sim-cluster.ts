@@ -33,6 +33,7 @@ const peerPort = 2380;
 const logLinesKept = 20;
 /** How long a node may take to start, or a cut link to show that it is cut. */
 const startMaxUs = 30_000_000;
+const startLookUs = 250_000;
 const proofUs = 250_000;
 const disturbLooksMax = 8;
 
@@ -239,27 +240,36 @@ export class SimCluster implements World {
     machine.incarnations++;
     if (machine.incarnations > 1) this.coverage.add('restarts');
     machine.life.push({ type: 'start', time: this.#options.scheduler.nowUs * 1000, pid: machine.incarnations });
+    const outcome = await this.#started(machine, process);
+    const { up, refused, ended } = outcome;
+    if (refused !== undefined) this.coverage.add('starts refused for a damaged file');
+    // Ended by another fault before it served: it may be, and shows nothing.
+    const effect = up || refused !== undefined ? 'proven' : ended ? 'moot' : 'ineffective';
+    return { effect, mechanism: 'simulated', proof: { incarnation: machine.incarnations, ...outcome } };
+  }
+
+  #started(machine: SimMachine, process: SimProcess): Promise<Started> {
     const { scheduler } = this.#options;
-    const started = new Promise<{ readonly up: boolean; readonly refused?: string }>((resolve) => {
+    return new Promise((resolve) => {
       scheduler.schedule(0, eventKind.harness, process, () => {
         this.#launch(machine, process).then(
           () => resolve({ up: true }),
           (error: unknown) => {
-            const isDoing = machine.damaged.size > 0 && isNemesisDoing(machine, error);
+            const byNemesis = isNemesisDoing(machine, error);
             this.#crashed(machine, process, error);
-            resolve({ up: false, ...(isDoing && { refused: String(error) }) });
+            if (!byNemesis) resolve({ up: false });
+            else resolve({ up: false, ...(machine.disk.caused(error) ? { ended: true } : { refused: String(error) }) });
           },
         );
       });
-      scheduler.schedule(startMaxUs, eventKind.harness, harnessProcess, () => resolve({ up: false }));
+      const look = (lookedUs: number) => {
+        if (machine.running !== undefined) return;
+        if (!process.alive) resolve({ up: false, ended: true });
+        else if (lookedUs >= startMaxUs) resolve({ up: false, ...(machine.disk.fault && { ended: true }) });
+        else scheduler.schedule(startLookUs, eventKind.harness, harnessProcess, () => look(lookedUs + startLookUs));
+      };
+      scheduler.schedule(startLookUs, eventKind.harness, harnessProcess, () => look(startLookUs));
     });
-    const outcome = await started;
-    if (outcome.refused !== undefined) this.coverage.add('starts refused for a damaged file');
-    return {
-      effect: outcome.up || outcome.refused !== undefined ? 'proven' : 'ineffective',
-      mechanism: 'simulated',
-      proof: { incarnation: machine.incarnations, ...outcome },
-    };
   }
 
   async kill(node: NodeId): Promise<Effect> {
@@ -450,6 +460,15 @@ export class SimCluster implements World {
   #moot(proof: Effect['proof']): Effect {
     return { effect: 'moot', mechanism: 'simulated', proof };
   }
+}
+
+/** What became of a start. */
+interface Started {
+  readonly up: boolean;
+  /** Why it would not: a file of it was damaged. */
+  readonly refused?: string;
+  /** The nemesis ended it, or holds its disk. */
+  readonly ended?: boolean;
 }
 
 /** Where its peers reach it. */
