@@ -66,8 +66,11 @@ function mergeAudits(audits: readonly NodeAudit[]): MergedLog {
     for (const record of own) {
       records++;
       if (record.type !== 'apply') continue;
-      const variants = byIndex.get(record.index) ?? [];
-      byIndex.set(record.index, variants);
+      let variants = byIndex.get(record.index);
+      if (variants === undefined) {
+        variants = [];
+        byIndex.set(record.index, variants);
+      }
       let variant = variants.find((v) => v.term === record.term && v.op === record.op);
       if (variant === undefined) {
         variant = { term: record.term, op: record.op, effect: record.effect, hashes: [] };

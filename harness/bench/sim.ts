@@ -11,13 +11,14 @@ const OK_PER_VIRTUAL_S_MIN = 50;
 const OPTIONS: SimulationOptions = {
   workload: 'register',
   timeLimitMs: 60_000,
-  ratePerS: 66,
+  ratePerS: 85,
+  concurrency: 10,
   opTimeoutMs: 2000,
   nodes: 5,
 };
 
 /** Simulated first, untimed: the compiler has then seen what is hot. */
-const WARM_SEEDS = [901, 902, 903, 904];
+const WARM_SEEDS = [901, 902, 903, 904, 905, 906, 907, 908];
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8];
 const WORKERS = 2;
 

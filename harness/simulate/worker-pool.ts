@@ -3,6 +3,9 @@ import { invariant } from '../invariant.ts';
 import type { SimulationPlan } from './plan.ts';
 import type { Outcome } from './worker.ts';
 
+/** Events live for milliseconds of virtual time: the more of it fits, the fewer of them the collector copies. */
+const youngGenerationMb = 96;
+
 interface Task {
   readonly plan: SimulationPlan;
   readonly resolve: (outcome: Outcome) => void;
@@ -49,7 +52,10 @@ export class WorkerPool {
   }
 
   #spawn(): Worker {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: this.#systemFolder });
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: this.#systemFolder,
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+    });
     worker.on('message', (outcome: Outcome) => {
       const task = this.#busy.get(worker);
       this.#busy.delete(worker);

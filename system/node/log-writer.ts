@@ -58,7 +58,7 @@ export class LogWriter {
       const last = messages[messages.length - 1]!;
       const hardState = hardStateOf(messages);
       const entries = entriesOf(messages);
-      const responses = messages.flatMap((message) => message.responses);
+      const responses = messages.length === 1 ? messages[0]!.responses : messages.flatMap((one) => one.responses);
       const snapshot = last.snapshot?.metadata;
       const before = this.#hardState;
       if (hardState !== undefined) this.#hardState = hardState;

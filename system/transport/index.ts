@@ -1,9 +1,9 @@
-import type { Address, Connection, Listener, TlsIdentity } from '../ports.ts';
+import type { Address, Connection, Listener, Timer, TlsIdentity } from '../ports.ts';
 import { type Message, MessageType } from '../raft/index.ts';
 import { type Frame, FrameError, frameKind, type Handshake } from './frame.ts';
 import { type Receiver, receive } from './inbound.ts';
 import { decodeMessage } from './message-codec.ts';
-import { Peer, type PeerPorts } from './peer.ts';
+import { Peer, type PeerPorts, pingIntervalMs } from './peer.ts';
 import { receiveSnapshot, type SnapshotSink, type SnapshotSource, sendSnapshot } from './snapshot-stream.ts';
 
 export type { SnapshotSink, SnapshotSource } from './snapshot-stream.ts';
@@ -45,12 +45,15 @@ export class Transport {
   readonly #inbound = new Set<Connection>();
   readonly #sending = new Map<number, { readonly cancel: () => void }>();
   #listener: Listener | undefined;
+  /** One for all peers. */
+  #ping: Timer;
   #closed = false;
 
   constructor(ports: PeerPorts, config: TransportConfig, handlers: TransportHandlers) {
     this.#ports = ports;
     this.#config = config;
     this.#handlers = handlers;
+    this.#ping = this.#armPing();
   }
 
   /** @returns where it listens, when port 0 was asked for */
@@ -119,10 +122,18 @@ export class Transport {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#ping.cancel();
     for (const peer of this.#peers.values()) peer.close();
     for (const sending of [...this.#sending.values()]) sending.cancel();
     for (const connection of [...this.#inbound]) connection.destroy();
     await this.#listener?.close();
+  }
+
+  #armPing(): Timer {
+    return this.#ports.clock.setTimer(pingIntervalMs, () => {
+      this.#ping = this.#armPing();
+      for (const peer of this.#peers.values()) peer.ping();
+    });
   }
 
   #handshake(to: number, purpose: Handshake['purpose']): Handshake {

@@ -5,7 +5,8 @@ import { encodeMessage } from './message-codec.ts';
 
 /** Bytes that may wait for a slow or silent peer; messages beyond are dropped, which raft makes good. */
 const queueBytesMax = 32 * 1024 * 1024;
-const pingIntervalMs = 100;
+/** How often an idle connection is heard of; `Peer.ping` is called at this pace. */
+export const pingIntervalMs = 100;
 const reconnectMsMin = 50;
 const reconnectMsMax = 1000;
 /** A connection that takes nothing for this long is given up. */
@@ -34,7 +35,6 @@ export class Peer {
   #frames: Uint8Array[] = [];
   #reconnectMs = reconnectMsMin;
   #reconnect: Timer | undefined;
-  #ping: Timer | undefined;
   #openedMs = 0;
   #lastWriteMs = 0;
   #lastDrainMs = 0;
@@ -53,7 +53,6 @@ export class Peer {
     this.#tls = tls;
     this.#lost = lost;
     this.#connect();
-    this.#armPing();
   }
 
   get isConnected(): boolean {
@@ -85,10 +84,22 @@ export class Peer {
     else this.#write(connection, frames);
   }
 
+  /** Says something when nothing else was said lately, and gives up a connection that takes nothing. */
+  ping(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const nowMs = this.#ports.clock.monotonicMs();
+    if (connection.bufferedBytes > 0 && nowMs - this.#lastDrainMs > stalledMsMax) {
+      connection.destroy();
+      return;
+    }
+    const idle = nowMs - this.#lastWriteMs >= pingIntervalMs * 0.9;
+    if (idle && this.#isOpen && connection.bufferedBytes <= queueBytesMax) this.#write(connection, [ping]);
+  }
+
   close(): void {
     this.#closed = true;
     this.#reconnect?.cancel();
-    this.#ping?.cancel();
     this.#connection?.destroy();
   }
 
@@ -133,17 +144,5 @@ export class Peer {
     const jitterMs = (this.#ports.random.uint32() / 2 ** 32) * (this.#reconnectMs / 2);
     this.#reconnect = this.#ports.clock.setTimer(this.#reconnectMs + jitterMs, () => this.#connect());
     this.#reconnectMs = Math.min(this.#reconnectMs * 2, reconnectMsMax);
-  }
-
-  #armPing(): void {
-    this.#ping = this.#ports.clock.setTimer(pingIntervalMs, () => {
-      this.#armPing();
-      const connection = this.#connection;
-      if (connection === undefined) return;
-      const nowMs = this.#ports.clock.monotonicMs();
-      if (connection.bufferedBytes > 0 && nowMs - this.#lastDrainMs > stalledMsMax) return connection.destroy();
-      const idle = nowMs - this.#lastWriteMs >= pingIntervalMs * 0.9;
-      if (idle && this.#isOpen && connection.bufferedBytes <= queueBytesMax) this.#write(connection, [ping]);
-    });
   }
 }
