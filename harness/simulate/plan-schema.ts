@@ -119,6 +119,7 @@ const plan = z.object({
     appendBytesMax: count,
     snapshotEntries: count,
     segmentBytes: count,
+    historyEventsMax: count,
   }),
   // Runs from before there was a choice.
   onViolation: z.enum(['stop', 'record']).default('stop'),

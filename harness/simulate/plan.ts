@@ -97,6 +97,8 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
       snapshotEntries: pick(random, [10, 30, 100, 300, 1000]),
       segmentBytes: pick(random, [16, 64, 256]) * 1024,
     },
+    // Every snapshot carries it whole: with few entries between snapshots a long one would be most of a run's work.
+    historyEventsMax: pick(random, [20, 100, 500]),
   };
   const { workload, timeLimitMs, ratePerS, opTimeoutMs } = options;
   const faults = options.faults ?? drawn.faults;
@@ -122,6 +124,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
       electionTicks: drawn.electionTicks,
       heartbeatTicks: 1,
       appendBytesMax: drawn.appendBytesMax,
+      historyEventsMax: drawn.historyEventsMax,
       // Files must grow often for a full disk to be met.
       ...(faults.includes('disk-full') ? { snapshotEntries: 30, segmentBytes: 16 * 1024 } : drawn.sizes),
     },

@@ -40,7 +40,13 @@ const disturbLooksMax = 8;
 /** What a node's configuration is beyond its id and its peers. */
 export type Tuning = Pick<
   NodeConfig,
-  'tickMs' | 'electionTicks' | 'heartbeatTicks' | 'appendBytesMax' | 'snapshotEntries' | 'segmentBytes'
+  | 'tickMs'
+  | 'electionTicks'
+  | 'heartbeatTicks'
+  | 'appendBytesMax'
+  | 'snapshotEntries'
+  | 'segmentBytes'
+  | 'historyEventsMax'
 >;
 
 export interface SimClusterOptions {

@@ -92,6 +92,14 @@ export class SetHash {
   }
 }
 
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** 16 hex digits. It is made after each entry that a node with an audit applies. */
 export function hashText(low: number, high: number): string {
-  return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0');
+  return hexOf(high) + hexOf(low);
+}
+
+function hexOf(word: number): string {
+  const left = hexOfByte[word >>> 24]! + hexOfByte[(word >>> 16) & 255]!;
+  return left + hexOfByte[(word >>> 8) & 255]! + hexOfByte[word & 255]!;
 }

@@ -21,6 +21,8 @@ export interface NodeConfig {
   readonly snapshotEntries: number;
   /** Of one log segment; missing: the log's own. */
   readonly segmentBytes?: number;
+  /** Changes kept for watches and older reads, the same on every node; missing: the store's own. */
+  readonly historyEventsMax?: number;
   /** For peers: mutual. */
   readonly peerTls?: TlsIdentity;
   readonly clientTls?: TlsIdentity;

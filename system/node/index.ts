@@ -65,7 +65,7 @@ export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSin
     ...(config.segmentBytes === undefined ? {} : { segmentBytes: config.segmentBytes }),
   });
   for (const repair of storage.repairs) sinks.log('warn', 'storage-repaired', { ...repair });
-  const replica = new Replica();
+  const replica = new Replica(config.historyEventsMax);
   const memory = new MemoryStorage();
   const opened = await bootstrapped(storage, config);
   await restore(opened, replica, memory);

@@ -1,4 +1,4 @@
-import { decodeCommand, type Effect, type Outcome, Store } from '../kv/index.ts';
+import { DEFAULT_LIMITS, decodeCommand, type Effect, type Outcome, Store } from '../kv/index.ts';
 import { type ConfChange, type ConfState, decodeConfChange, type Entry, EntryType } from '../raft/index.ts';
 import { type Origin, openEnvelope } from './envelope.ts';
 import { Forwarded, type ForwardedState } from './forwarded.ts';
@@ -28,10 +28,15 @@ const decoder = new TextDecoder();
 
 /** All replicated state of a node, as of one applied index: the store, the membership, the forwarded proposals. */
 export class Replica {
-  readonly store = new Store();
+  readonly store: Store;
   readonly membership = new Membership();
   readonly forwarded = new Forwarded();
   #appliedTerm = 0;
+
+  /** @param historyEventsMax the same on every node; the store's own when missing */
+  constructor(historyEventsMax = DEFAULT_LIMITS.historyEventsMax) {
+    this.store = new Store({ ...DEFAULT_LIMITS, historyEventsMax });
+  }
 
   get appliedIndex(): number {
     return this.store.appliedIndex;
