@@ -69,8 +69,7 @@ export class Clusters {
    * observed which; else a conflict that clusters and chains show by themselves.
    */
   group(calls: RegisterCalls): { readonly conflict: ZoneConflict | undefined } | undefined {
-    this.#gather(calls);
-    if (!this.#observe(calls)) return undefined;
+    if (!this.#gather(calls) || !this.#observe(calls)) return undefined;
     this.#separate(calls);
     const conflict = this.#unwritten(calls) ?? (this.swaps ? this.#join(calls) : this.#early(calls));
     if (conflict === undefined) this.#makeZones(calls);
@@ -104,7 +103,8 @@ export class Clusters {
     return NONE;
   }
 
-  #gather(calls: RegisterCalls): void {
+  /** False when an observed value was written twice, as far as that is seen at once. */
+  #gather(calls: RegisterCalls): boolean {
     const { length, kind, first, second, complete } = calls;
     this.#reserve(length);
     const numbers = this.#numbers;
@@ -137,7 +137,10 @@ export class Clusters {
         this.swaps = true;
         const from = numbers.of(first[i]!);
         if (from >= clusters) open(from);
-        if (complete[i] !== OPEN) observed[from] = 1;
+        if (complete[i] !== OPEN) {
+          observed[from] = 1;
+          if (writers[from]! > 1) return false;
+        }
         id = numbers.of(second[i]!);
         if (id >= clusters) open(id);
       } else {
@@ -152,8 +155,10 @@ export class Clusters {
         writers[id]!++;
         writer[id] = i;
       }
+      if (writers[id]! > 1 && observed[id] === 1) return false;
     }
     this.count = clusters;
+    return true;
   }
 
   /** Whether each observed value was written once. A cas of unknown outcome whose value was observed observed too. */

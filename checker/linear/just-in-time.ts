@@ -262,11 +262,9 @@ export class JustInTime<State> {
     if (this.#moving.length > 0 || this.#observers.count > 0) return false;
     const to = this.#transitions.step(current.words[0]!, this.#problem.classes[call]!);
     if (to < 0) return false;
-    const trail = this.#trails === undefined ? NOT : this.#trails.add(current.trails[0]!, call);
-    const row = this.#row.fill(0);
-    row[0] = to;
-    current.clear();
-    current.add(row, trail);
+    if (this.#trails !== undefined) current.trails[0] = this.#trails.add(current.trails[0]!, call);
+    // Nothing is added to the set any more, so it need not be found by its state.
+    current.words[0] = to;
     return true;
   }
 

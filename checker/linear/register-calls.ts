@@ -59,7 +59,10 @@ export class Registers {
     const kinds = Uint8Array.from(events.names, (f) => (known.includes(f) ? (KINDS[f] ?? OTHER) : OTHER));
     const deletes = events.names.indexOf('delete');
     const { length, invoke: invokes, complete: completes, outcome } = calls;
-    const { f, a, b } = events;
+    const { f, a, b, error } = events;
+    // What a failed cas says depends on its error alone, and errors repeat.
+    let lastError = NONE - 1;
+    let isRefusal = false;
     const kind = new Uint8Array(length);
     const first = new Int32Array(length);
     const second = new Int32Array(length);
@@ -74,7 +77,11 @@ export class Registers {
       let k = kinds[f[at]!]!;
       if (end !== OPEN && outcome[call] !== OK && k !== OTHER) {
         // A call that failed did not happen; a cas may have told why.
-        k = k === CAS && failedAs(events, model, at, end, failedCas) === 'refused' ? MISMATCH : NOTHING;
+        if (k === CAS && error[end] !== lastError) {
+          lastError = error[end]!;
+          isRefusal = failedAs(events, model, at, end, failedCas) === 'refused';
+        }
+        k = k === CAS && isRefusal ? MISMATCH : NOTHING;
       }
       if (k === READ) {
         if (end === OPEN) k = NOTHING;

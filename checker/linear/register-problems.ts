@@ -23,6 +23,11 @@ export class RegisterProblems {
   readonly #namedBy = new Int32Array(2 * NEAR);
   readonly #namedFar = new Set<Ref>();
   #key = 0;
+  // The columns of the last problem.
+  #classes = new Int32Array(0);
+  #names = new Int32Array(0);
+  #invoke = new Int32Array(0);
+  #complete = new Int32Array(0);
 
   constructor(events: Events, transitions: Transitions<unknown>, initial: number) {
     this.#events = events;
@@ -30,7 +35,7 @@ export class RegisterProblems {
     this.#transitions = transitions;
   }
 
-  /** The problem, and for each of its calls the number of the register's call. */
+  /** The problem, and for each of its calls the number of the register's call. Both last until the next one. */
   of(calls: RegisterCalls): { readonly problem: Problem; readonly names: Int32Array } {
     const { length, kind, first, second, invoke, complete } = calls;
     this.#key++;
@@ -41,39 +46,42 @@ export class RegisterProblems {
       if (k === READ || k === CAS || k === MISMATCH) this.#name(first[i]!);
       if (k === MISMATCH) mismatches = true;
     }
+    if (this.#classes.length < length) this.#reserve(length);
+    const classes = this.#classes;
+    const names = this.#names;
+    const invokes = this.#invoke;
+    const completes = this.#complete;
     let junk: Ref | undefined;
-    const classes = new Int32Array(length);
-    const names = new Int32Array(length);
     let kept = 0;
     for (let i = 0; i < length; i++) {
       const k = kind[i]!;
       if (k === NOTHING) continue;
+      const isOpen = complete[i] === OPEN;
       let one = first[i]!;
       let two = second[i]!;
       if (k === WRITE && !this.#isNamed(one)) {
-        if (complete[i] === OPEN && !mismatches) continue;
+        if (isOpen && !mismatches) continue;
         junk ??= one;
         one = junk;
       } else if (k === CAS && !this.#isNamed(two)) {
-        if (complete[i] === OPEN && !mismatches) continue;
+        if (isOpen && !mismatches) continue;
         junk ??= two;
         two = junk;
       }
-      classes[kept] = this.#classOf(k, one, two, complete[i] === OPEN);
+      classes[kept] = this.#classOf(k, one, two, isOpen);
       names[kept] = i;
+      invokes[kept] = invoke[i]!;
+      completes[kept] = complete[i]!;
       kept++;
     }
-    const mine = names.subarray(0, kept);
-    return {
-      problem: {
-        initial: this.#initial,
-        length: kept,
-        classes: classes.subarray(0, kept),
-        invoke: mine.map((i) => invoke[i]!),
-        complete: mine.map((i) => complete[i]!),
-      },
-      names: mine,
-    };
+    return { problem: { initial: this.#initial, length: kept, classes, invoke: invokes, complete: completes }, names };
+  }
+
+  #reserve(length: number): void {
+    this.#classes = new Int32Array(2 * length);
+    this.#names = new Int32Array(2 * length);
+    this.#invoke = new Int32Array(2 * length);
+    this.#complete = new Int32Array(2 * length);
   }
 
   #name(ref: Ref): void {
