@@ -98,15 +98,22 @@ const NEAR_KEYS = 1 << 16;
 export function groupCalls(calls: Calls, keyOf: Int32Array): KeyGroups {
   const { length, invoke } = calls;
   // Small numbers and interned values are found in a table, plus one; others in a map.
-  const near = new Int32Array(2 * NEAR_KEYS);
+  let least = 0;
+  let most = 0;
+  for (let i = 0; i < length; i++) {
+    const key = keyOf[invoke[i]!]!;
+    if (key < least && key >= -NEAR_KEYS) least = key;
+    else if (key > most && key < NEAR_KEYS) most = key;
+  }
+  const near = new Int32Array(most - least + 1);
   const far = new Map<number, number>();
   const keys: number[] = [];
   const sizes: number[] = [];
   const places = new Int32Array(length);
   for (let i = 0; i < length; i++) {
     const key = keyOf[invoke[i]!]!;
-    const at = key + NEAR_KEYS;
-    const isNear = at >= 0 && at < 2 * NEAR_KEYS;
+    const at = key - least;
+    const isNear = key >= least && key <= most;
     let id = isNear ? near[at]! - 1 : (far.get(key) ?? -1);
     if (id === -1) {
       id = keys.length;

@@ -315,7 +315,7 @@ export class Clusters {
 
   #reserve(length: number): void {
     if (length <= this.#room) return;
-    this.#room = Math.max(1024, 2 ** Math.ceil(Math.log2(length)));
+    this.#room = Math.max(16, 2 ** Math.ceil(Math.log2(length)));
     // A cas names two values.
     const clusters = 2 * this.#room + 1;
     this.f = new Int32Array(clusters);

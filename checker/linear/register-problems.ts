@@ -18,7 +18,7 @@ export class RegisterProblems {
   readonly #events: Events;
   readonly #initial: number;
   /** Classes by kind and values, plus one. */
-  readonly #near = new Int32Array(2 * NEAR * 2 * NEAR * 8);
+  #near = new Int32Array(0);
   /** The last key, by number, that named each value. */
   readonly #namedBy = new Int32Array(2 * NEAR);
   readonly #namedFar = new Set<Ref>();
@@ -39,6 +39,7 @@ export class RegisterProblems {
   of(calls: RegisterCalls): { readonly problem: Problem; readonly names: Int32Array } {
     const { length, kind, first, second, invoke, complete } = calls;
     this.#key++;
+    if (this.#near.length === 0) this.#near = new Int32Array(2 * NEAR * 2 * NEAR * 8);
     this.#namedFar.clear();
     let mismatches = false;
     for (let i = 0; i < length; i++) {

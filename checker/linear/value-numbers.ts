@@ -5,8 +5,8 @@ const DENSE_MAX = 1 << 24;
 
 /** Numbers for values, key after key, without a table of hashes where values are small integers or interned. */
 export class ValueNumbers {
-  #positive = new Int32Array(1024);
-  #negative = new Int32Array(1024);
+  #positive = new Int32Array(64);
+  #negative = new Int32Array(64);
   #sparse = new Map<Ref, number>();
   /** Numbers from before this one belong to another key. */
   #base = 1;
