@@ -94,13 +94,18 @@ export function mayLeaveOut(model: Model<unknown>, removed: readonly Operation[]
     case 'fifo-queue':
     case 'unordered-queue':
     case 'stack': {
-      // Everything about some elements can be skipped, if it is known what every call took out.
+      // Everything about some elements can be skipped, if it is known which. What is kept and may have taken one of
+      // them may as well not have happened.
       const takes = (operation: Operation): boolean => operation.f === 'dequeue' || operation.f === 'pop';
-      if ([...kept, ...moving].some((operation) => takes(operation) && operation.outcome === 'unknown')) return false;
+      const isUnknownTake = (operation: Operation): boolean => takes(operation) && operation.outcome === 'unknown';
+      if (moving.some(isUnknownTake)) return false;
       const element = (operation: Operation): string =>
         canonical((takes(operation) ? operation.result : operation.argument) ?? null);
       const elements = new Set(moving.map(element));
-      return kept.every((operation) => model.observes?.(operation) === true || !elements.has(element(operation)));
+      return kept.every(
+        (operation) =>
+          model.observes?.(operation) === true || isUnknownTake(operation) || !elements.has(element(operation)),
+      );
     }
     case 'set': {
       // Elements that nothing else speaks of can be skipped.

@@ -6,13 +6,16 @@ import { isModelName, type ModelName, modelNames, models } from '../model/models
 import { Transitions } from '../model/transitions.ts';
 import { type Anomaly, type Section, unknown, type Valid, worst } from '../verdict.ts';
 import type { ZoneConflict } from './clusters.ts';
-import { checkBag, checkFifo, checkSet, type Suspects } from './elements.ts';
+import type { Suspects } from './elements.ts';
 import { type Call, describeCall, describeState, searchCalls, shrink } from './explain.ts';
 import { type FailedCas, failedAs, operationOf } from './operations.ts';
 import type { Prefix, SearchBounds, SearchResult } from './problem.ts';
+import { checkBag, checkFifo } from './queues.ts';
 import { CAS, callsUntil, READ, type RegisterCalls, Registers, WRITE } from './register-calls.ts';
 import { RegisterProblems } from './register-problems.ts';
 import { Search } from './search.ts';
+import { byElement, checkSet } from './sets.ts';
+import { checkStack } from './stacks.ts';
 import { Zones } from './zones.ts';
 
 export interface LinearOptions {
@@ -185,8 +188,23 @@ class LinearCheck {
       if (suspects === undefined) return { ...base, valid: true };
       return { ...base, valid: false, anomaly: this.#anomaly(key, () => suspects, 'elements') };
     }
+    const parts = this.#model === models.set && this.#options.certificate !== true ? byElement(calls) : undefined;
+    if (parts !== undefined) return this.#elementwise(key, own, initial, parts);
     const result = searchCalls(this.#search, this.#transitions, initial, calls);
     return this.#searched(key, own, result, (call) => calls[call]!.invoke);
+  }
+
+  /** Judges the calls on each element of a set by themselves: they are objects of their own. */
+  #elementwise(key: Ref, own: Int32Array, initial: number, parts: readonly (readonly Call[])[]): KeyVerdict {
+    let undecided: KeyVerdict | undefined;
+    for (const part of parts) {
+      const result = searchCalls(this.#search, this.#transitions, initial, part);
+      if (result.valid === true) continue;
+      const verdict = this.#searched(key, own, result, (call) => part[call]!.invoke);
+      if (result.valid === false) return { ...verdict, path: 'elements' };
+      undecided ??= verdict;
+    }
+    return undecided ?? { key, valid: true, path: 'elements', operations: own.length };
   }
 
   #elements(calls: readonly Call[]): Suspects {
@@ -194,6 +212,7 @@ class LinearCheck {
     if (this.#model === models.set) return checkSet(calls, Array.isArray(initial) ? (initial as readonly Value[]) : []);
     if (initial !== undefined) return undefined;
     if (this.#model === models['fifo-queue']) return checkFifo(calls);
+    if (this.#model === models.stack) return checkStack(calls);
     return this.#model === models['unordered-queue'] ? checkBag(calls) : undefined;
   }
 

@@ -1,168 +1,114 @@
 import { OPEN } from '../history/calls.ts';
 import { canonical } from '../history/events.ts';
-import type { Value } from '../history/op.ts';
 import type { Call } from './explain.ts';
 
 /**
- * Near-linear paths for collections whose elements are put in once each. `undefined`: the history does not allow
- * it; else the calls that show that it is not linearizable, or none.
+ * What a near-linear path for collections says: `undefined` when the history does not allow it; else the calls that
+ * show that it is not linearizable, or none.
  */
 export type Suspects = { readonly suspects: readonly Call[] | undefined } | undefined;
 
-/** Everything that concerns one element of a queue. */
-interface Element {
-  put: Call | undefined;
-  take: Call | undefined;
+/** Everything that concerns one element that was put in and perhaps taken out. */
+export interface Element {
+  readonly put: Call;
+  readonly take: Call | undefined;
+}
+
+/** A history of a collection that elements are put into and taken out of, each put in at most once. */
+export interface Container {
+  readonly elements: readonly Element[];
+  /** Calls that found it empty. */
+  readonly empties: readonly Call[];
+  /** Calls that may have taken anything. */
+  readonly unknownTakes: readonly Call[];
 }
 
 /**
- * The elements of a queue, when each was put in at most once and all that was taken is known. What holds for
- * queues of every order is looked at: an element is taken at most once, and not before it was put in.
+ * Sorts calls by element. What holds for every such collection is looked at: an element is taken at most once, and
+ * not before it was put in. Elements whose put has an unknown outcome, and that nobody took, are left out: they were
+ * not put in.
  */
-function elementsOf(calls: readonly Call[]): { readonly elements: readonly Element[] } | Suspects {
-  const elements = new Map<string, Element>();
-  let twice: Call | undefined;
+export function containerOf(calls: readonly Call[]): Container | Suspects {
+  const puts = new Map<string, Call>();
+  const takes = new Map<string, Call>();
+  const empties: Call[] = [];
+  const unknownTakes: Call[] = [];
+  let twice: string | undefined;
   for (const call of calls) {
     const { f, argument, result, outcome } = call.operation;
-    const isPut = f === 'enqueue';
-    // Who took what is not known, or it was seen empty: that is for the search.
-    if (!isPut && (outcome !== 'ok' || (result ?? null) === null)) return undefined;
-    const text = canonical((isPut ? argument : result) ?? null);
-    const element = elements.get(text) ?? { put: undefined, take: undefined };
-    elements.set(text, element);
-    if (isPut) {
-      if (element.put !== undefined) return undefined;
-      element.put = call;
-    } else if (element.take === undefined) element.take = call;
-    else twice ??= call;
-  }
-  if (twice !== undefined) {
-    const text = canonical(twice.operation.result ?? null);
-    const concerns = ({ operation: { f, argument, result } }: Call): boolean =>
-      canonical((f === 'enqueue' ? argument : result) ?? null) === text;
-    return { suspects: calls.filter(concerns) };
-  }
-  for (const { put, take } of elements.values()) {
-    if (take === undefined) continue;
-    if (put === undefined) return { suspects: [take] };
-    if (take.complete < put.invoke) return { suspects: inOrder([put, take]) };
-  }
-  return { elements: [...elements.values()] };
-}
-
-function inOrder(calls: readonly (Call | undefined)[]): Call[] {
-  return calls.filter((call) => call !== undefined).sort((a, b) => a.invoke - b.invoke);
-}
-
-/** A queue without order: each element for itself (Lee & Mathur, OOPSLA 2025). */
-export function checkBag(calls: readonly Call[]): Suspects {
-  const found = elementsOf(calls);
-  return found === undefined || 'suspects' in found ? found : { suspects: undefined };
-}
-
-/**
- * A first-in-first-out queue (the bad patterns of Henzinger, Sezgin & Vafeiadis, CONCUR 2013, and of Bouajjani et
- * al., ICALP 2015): beyond what holds for every queue, no element overtakes another that was surely put in before
- * it. One sweep over the times: of all elements surely put in before this one, the one that is taken last decides.
- */
-export function checkFifo(calls: readonly Call[]): Suspects {
-  const found = elementsOf(calls);
-  if (found === undefined || 'suspects' in found) return found;
-  // Put in or not, nobody ever knew: it was not.
-  const elements = found.elements.filter(({ put, take }) => take !== undefined || put?.complete !== OPEN);
-  const takenFrom = (element: Element): number => element.take?.invoke ?? OPEN;
-  const byPutEnd = elements.toSorted((a, b) => a.put!.complete - b.put!.complete);
-  const byPutStart = elements.toSorted((a, b) => a.put!.invoke - b.put!.invoke);
-  let last: Element | undefined;
-  let next = 0;
-  for (const element of byPutStart) {
-    while (next < byPutEnd.length && byPutEnd[next]!.put!.complete < element.put!.invoke) {
-      const before = byPutEnd[next++]!;
-      if (last === undefined || takenFrom(before) > takenFrom(last)) last = before;
-    }
-    if (last === undefined || element.take === undefined || element.take.complete > takenFrom(last)) continue;
-    return { suspects: inOrder([last.put, last.take, element.put, element.take]) };
-  }
-  return { suspects: undefined };
-}
-
-/**
- * A set to which each element is added once and that is read as a whole. Reads must grow: sorted by size, each
- * holds the one before. That puts every call into one of a row of blocks (the adds that one read sees and the one
- * before does not; the reads of one content; …), and the history is linearizable exactly when no call completes
- * before one of an earlier block is invoked. Linear in the elements that were read.
- */
-export function checkSet(calls: readonly Call[], initial: readonly Value[]): Suspects {
-  const adds = new Map<string, Call>();
-  const reads: { readonly call: Call; readonly elements: Set<string> }[] = [];
-  for (const call of calls) {
-    const { f, argument, result, outcome } = call.operation;
-    if (f === 'add') {
+    if (f === 'enqueue' || f === 'push') {
       const text = canonical(argument);
-      if (adds.has(text)) return undefined;
-      adds.set(text, call);
-    } else if (f !== 'read') return undefined;
-    else if (outcome === 'ok') {
-      const list = result ?? [];
-      if (!Array.isArray(list)) return undefined;
-      reads.push({ call, elements: new Set((list as readonly Value[]).map(canonical)) });
+      if (puts.has(text)) return undefined;
+      puts.set(text, call);
+    } else if (outcome === 'unknown') unknownTakes.push(call);
+    else if ((result ?? null) === null) empties.push(call);
+    else {
+      const text = canonical(result ?? null);
+      if (takes.has(text)) twice ??= text;
+      takes.set(text, call);
     }
   }
-  const given = new Set(initial.map(canonical));
-  for (const text of given) if (adds.has(text)) return undefined;
-  reads.sort((a, b) => a.elements.size - b.elements.size || a.call.invoke - b.call.invoke);
-  /** The block of the reads that first hold each element. */
-  const level = new Map<string, number>();
-  for (const text of given) level.set(text, 0);
-  const blocks: { readonly call: Call; readonly block: number }[] = [];
-  const explain = (...some: readonly Call[]): Suspects => {
-    const wanted = new Set(some);
-    for (const { call, elements } of reads) {
-      if (wanted.has(call)) for (const text of elements) if (adds.has(text)) wanted.add(adds.get(text)!);
-    }
-    return { suspects: inOrder([...wanted]) };
-  };
-  let held = given.size;
-  let block = 0;
-  let previous: Call | undefined;
-  for (const { call, elements } of reads) {
-    let known = 0;
-    for (const text of elements) if (level.has(text)) known++;
-    if (known !== held) return previous === undefined ? explain(call) : explain(previous, call);
-    if (elements.size > held) {
-      block += 2;
-      for (const text of elements) {
-        if (level.has(text)) continue;
-        if (!adds.has(text)) return explain(call);
-        level.set(text, block);
-      }
-      held = elements.size;
-    }
-    blocks.push({ call, block });
-    previous = call;
+  // An element that is null can not be told from none.
+  if (puts.has('null')) return undefined;
+  const suspect = (some: readonly (Call | undefined)[]): Suspects => ({
+    suspects: inOrder([...some, ...unknownTakes]),
+  });
+  if (twice !== undefined) {
+    const all = calls.filter(
+      ({ operation: { outcome, result } }) => outcome === 'ok' && canonical(result ?? null) === twice,
+    );
+    return suspect([puts.get(twice), ...all]);
   }
-  for (const [text, call] of adds) {
-    const seen = level.get(text);
-    if (seen !== undefined) blocks.push({ call, block: seen - 1 });
-    else if (call.complete !== OPEN) blocks.push({ call, block: block + 1 });
+  const elements: Element[] = [];
+  for (const [text, take] of takes) {
+    const put = puts.get(text);
+    if (put === undefined || take.complete < put.invoke) return suspect([put, take]);
   }
-  blocks.sort((a, b) => a.block - b.block);
-  let latest: Call | undefined;
-  for (let from = 0; from < blocks.length; ) {
-    let to = from;
-    for (; to < blocks.length && blocks[to]!.block === blocks[from]!.block; to++) {
-      const { call } = blocks[to]!;
-      if (latest === undefined || call.complete > latest.invoke) continue;
-      // Two adds are only in different blocks because of a read that saw one and not the other.
-      const seen = level.get(canonical(latest.operation.argument)) ?? OPEN;
-      const between = blocks.find((one) => one.call.operation.f === 'read' && one.block === seen);
-      const needed = latest.operation.f === 'add' && call.operation.f === 'add' && between !== undefined;
-      return needed ? explain(latest, call, between.call) : explain(latest, call);
-    }
-    for (; from < to; from++) {
-      const { call } = blocks[from]!;
-      if (latest === undefined || call.invoke > latest.invoke) latest = call;
-    }
+  for (const [text, put] of puts) {
+    const take = takes.get(text);
+    if (take !== undefined || put.complete !== OPEN) elements.push({ put, take });
   }
-  return { suspects: undefined };
+  return { elements, empties, unknownTakes };
+}
+
+/** When nobody took it: after everything. */
+export function takenFrom({ take }: Element): number {
+  return take?.invoke ?? OPEN;
+}
+
+export function inOrder(calls: readonly (Call | undefined)[]): Call[] {
+  const distinct = new Set(calls);
+  distinct.delete(undefined);
+  return ([...distinct] as Call[]).sort((a, b) => a.invoke - b.invoke);
+}
+
+/**
+ * A call that found the collection empty needs an instant in which no element is surely in it: put in completely,
+ * and its taking not yet begun. Gives the first call that has none, with the elements that cover its time.
+ */
+export function seenEmpty(elements: readonly Element[], empties: readonly Call[]): readonly Call[] | undefined {
+  const held = elements
+    .filter((element) => element.put.complete < takenFrom(element))
+    .sort((a, b) => a.put.complete - b.put.complete);
+  const byInvoke = empties.toSorted((a, b) => a.invoke - b.invoke);
+  let next = 0;
+  let from = OPEN;
+  let to = -1;
+  for (const empty of byInvoke) {
+    for (; next < held.length && held[next]!.put.complete < empty.invoke; next++) {
+      const element = held[next]!;
+      if (element.put.complete > to) from = element.put.complete;
+      to = Math.max(to, takenFrom(element));
+    }
+    if (from > empty.invoke || to < empty.invoke) continue;
+    // On from here the cover may be made of elements put in during the call.
+    let end = to;
+    for (let at = next; at < held.length && end < empty.complete && held[at]!.put.complete < end; at++) {
+      end = Math.max(end, takenFrom(held[at]!));
+    }
+    if (end < empty.complete) continue;
+    const during = held.filter((one) => one.put.complete < empty.complete && takenFrom(one) > empty.invoke);
+    return inOrder([empty, ...during.flatMap(({ put, take }) => [put, take])]);
+  }
+  return undefined;
 }
