@@ -53,9 +53,9 @@ export function checkCommittedLog(
   };
 }
 
-/** Everything but reads, read-only transactions and the harness's own operations changes state. */
+/** Everything but reads, watches, read-only transactions and the harness's own operations changes state. */
 function defaultIsWrite(op: Op): boolean {
-  if (op.f !== 'txn') return op.f !== 'read';
+  if (op.f !== 'txn') return op.f !== 'read' && op.f !== 'watch';
   return Array.isArray(op.value) && op.value.some((micro) => Array.isArray(micro) && micro[0] !== 'r');
 }
 

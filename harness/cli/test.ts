@@ -287,7 +287,7 @@ export async function planOf(given: Flags): Promise<Plan> {
   const scripted = script && [...new Set(script.map(({ kind }) => kind))];
   const isSwarm = given.nemesis === swarm;
   const asked = given.nemesis === swarm ? target.faults : given.nemesis;
-  const faults = asked ?? scripted ?? defaultKinds.filter((kind) => target.faults.includes(kind));
+  const faults = asked ?? scripted ?? (workload.faults ?? defaultKinds).filter((kind) => target.faults.includes(kind));
   const unasked = scripted?.find((kind) => !faults.includes(kind));
   if (unasked !== undefined) throw new UsageError(`--nemesis leaves out ${unasked}, which --faults has`);
   const impossible = faults.find((kind) => !target.faults.includes(kind));

@@ -1,5 +1,10 @@
 import type { ApiRequest, ApiResponse } from '../../system/api/request.ts';
-import type { Exchange, ExchangeRequest, ExchangeResult } from '../../system/client/index.ts';
+import {
+  collectBytesMax,
+  type Exchange,
+  type ExchangeRequest,
+  type ExchangeResult,
+} from '../../system/client/index.ts';
 import { eventKind, harnessProcess, type Scheduler, type SimProcess } from './scheduler.ts';
 
 /** A node that may be asked: its process, and its API below the socket once it serves. */
@@ -57,7 +62,7 @@ export class SimExchange {
   #deliver(
     process: SimProcess,
     handle: NonNullable<Serving['handle']>,
-    { method, path, headers, body }: ExchangeRequest,
+    { method, path, headers, body, collectMs }: ExchangeRequest,
     settle: (result: ExchangeResult, delayUs: number) => void,
   ): void {
     const open = this.#open.get(process) ?? new Set();
@@ -68,13 +73,41 @@ export class SimExchange {
         this.#latencyUs(),
       );
     open.add(reset);
-    const respond = ({ status, headers, body }: ApiResponse) => {
-      if (!open.delete(reset)) return;
-      settle({ type: 'answer', status, headers: lowerCase(headers), body }, this.#latencyUs());
+    const respond = ({ status, headers, body, stream }: ApiResponse) => {
+      const answer = (all: Uint8Array) => {
+        if (open.delete(reset))
+          settle({ type: 'answer', status, headers: lowerCase(headers), body: all }, this.#latencyUs());
+      };
+      if (stream === undefined || collectMs === undefined) answer(body);
+      else this.#collect(process, stream, collectMs, answer);
     };
     this.#scheduler.schedule(0, eventKind.request, process, () =>
       handle({ method, target: path, headers: lowerCase(headers), body: body ?? new Uint8Array() }, respond),
     );
+  }
+
+  /** An answer without an end, as far as it came in that time; its reader goes then. */
+  #collect(
+    process: SimProcess,
+    stream: NonNullable<ApiResponse['stream']>,
+    collectMs: number,
+    answer: (all: Uint8Array) => void,
+  ): void {
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    const close = stream({
+      bufferedBytes: 0,
+      write(chunk) {
+        if (bytes > collectBytesMax) return;
+        chunks.push(chunk.slice());
+        bytes += chunk.length;
+      },
+      end: () => {},
+    });
+    this.#scheduler.schedule(collectMs * 1000, eventKind.request, process, () => {
+      answer(Buffer.concat(chunks));
+      close();
+    });
   }
 }
 

@@ -3,8 +3,12 @@ import type { Result, Client as StoreClient, TxnOp, TxnResult } from '../../syst
 import { balanceFirst, bankAccounts, readTransfer } from '../workload/bank.ts';
 import type { Client, Outcome } from './target.ts';
 
-/** What operations need of the store's own client. */
-export type Store = Pick<StoreClient, 'get' | 'put' | 'cas' | 'append' | 'txn'>;
+/** What operations need of the store's own client; the last two only the workloads `mixed` and `watch`. */
+export type Store = Pick<StoreClient, 'get' | 'put' | 'cas' | 'append' | 'txn'> &
+  Partial<Pick<StoreClient, 'delete' | 'watch'>>;
+
+/** How long a watch listens before it ends, to be resumed by the next. */
+const watchMs = 400;
 
 interface Call {
   readonly key: string;
@@ -14,22 +18,45 @@ interface Call {
   readonly options: { readonly operationId: string; readonly timeoutMs: number };
 }
 
+const cannot: Outcome = { type: 'fail', error: 'unknown-operation' };
+
 type Operation = (store: Store, call: Call) => Promise<Outcome>;
+
+const registers: { readonly [f: string]: Operation } = {
+  read: async (store, { key, options }) =>
+    outcome(await store.get(key, options), (found) => found && decode(found.value)),
+  write: async (store, { key, value, options }) => outcome(await store.put(key, encode(value), options)),
+  cas: async (store, { key, value, options }) => {
+    const [expected = null, next = null] = listOf(value);
+    return outcome(await store.cas(key, expected === null ? null : encode(expected), encode(next), options));
+  },
+};
+
+const sets: { readonly [f: string]: Operation } = {
+  add: append,
+  read: async (store, { key, options }) => outcome(await store.get(key, options), (found) => elements(found?.value)),
+};
 
 /** How the store carries out each function of each workload; at most one request of an operation can write. */
 const operations: { readonly [workload: string]: { readonly [f: string]: Operation } } = {
-  register: {
+  register: registers,
+  membership: registers,
+  session: registers,
+  set: sets,
+  'set-full': sets,
+  mixed: {
+    ...registers,
     read: async (store, { key, options }) =>
-      outcome(await store.get(key, options), (found) => found && decode(found.value)),
-    write: async (store, { key, value, options }) => outcome(await store.put(key, encode(value), options)),
-    cas: async (store, { key, value, options }) => {
-      const [expected = null, next = null] = listOf(value);
-      return outcome(await store.cas(key, expected === null ? null : encode(expected), encode(next), options));
-    },
+      outcome(await store.get(key, options), (found) => found && decodeDeep(found.value)),
+    delete: async (store, { key, options }) =>
+      store.delete === undefined ? cannot : outcome(await store.delete(key, options)),
+    append,
   },
-  set: {
-    add: append,
-    read: async (store, { key, options }) => outcome(await store.get(key, options), (found) => elements(found?.value)),
+  watch: {
+    write: async (store, { key, value, options }) =>
+      outcome(await store.put(key, encode(value), options), ({ revision }) => [revision, value]),
+    read: registers.read!,
+    watch: watched,
   },
   counter: {
     add: append,
@@ -92,6 +119,23 @@ export function kvClient(store: Store, workload: string, timeoutMs: number): Cli
 
 async function append(store: Store, { key, value, options }: Call): Promise<Outcome> {
   return outcome(await store.append(key, encode(value), options));
+}
+
+/** Listens for a while, from where this watcher ended before; the answer says what it was told. */
+async function watched(store: Store, { value, options }: Call): Promise<Outcome> {
+  if (store.watch === undefined) return cannot;
+  const asked = (value ?? {}) as { readonly [name: string]: Value };
+  const { operationId: _, ...reading } = options;
+  const from = typeof asked.from === 'number' ? { from: asked.from } : {};
+  const told = await store.watch(String(asked.prefix), { ...reading, ...from, collectMs: watchMs });
+  if (told.ok && told.value === 'compacted') return { type: 'fail', error: 'compacted' };
+  return outcome(told, (changes) => ({
+    ...asked,
+    events:
+      changes === 'compacted'
+        ? []
+        : changes.map(({ revision, key, value: now }) => [revision, new TextDecoder().decode(key), now && decode(now)]),
+  }));
 }
 
 /**

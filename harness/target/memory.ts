@@ -23,6 +23,7 @@ const operations: { readonly [workload: string]: { readonly [f: string]: Operati
     },
   },
   set: { add: push, read: (data, name) => ok(listOf(data.get(name))) },
+  'set-full': { add: push, read: (data, name) => ok(listOf(data.get(name))) },
   counter: {
     add: push,
     read: (data, name) => ok(listOf(data.get(name)).reduce((sum: number, delta) => sum + Number(delta), 0)),

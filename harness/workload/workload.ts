@@ -14,6 +14,8 @@ export interface Workload {
   readonly name: string;
   /** One sentence for `--help`. */
   readonly about: string;
+  /** What a nemesis does to it unless told otherwise; undefined: the default kinds. */
+  readonly faults?: readonly string[];
   /** Operations without end or pace. */
   generator(options: WorkloadOptions): Generator;
   /**

@@ -23,6 +23,14 @@ export interface Item extends Versioned {
   readonly key: Uint8Array;
 }
 
+/** What a watch tells of one key at one revision. */
+export interface WatchedChange {
+  readonly revision: number;
+  readonly key: Uint8Array;
+  /** Null: it was deleted. */
+  readonly value: Uint8Array | null;
+}
+
 /** A condition of a transaction. A missing key has value null and revision 0. */
 export type Compare =
   | { readonly key: Bytes; readonly is: '=' | '!='; readonly value: Bytes | null }
@@ -111,6 +119,22 @@ export class Client {
     const query = options.revision === undefined ? '' : `?revision=${options.revision}`;
     const request = { method: 'PUT', path: `/v1/kv/${encodeKey(key)}${query}`, body: toBytes(value) } as const;
     return this.#call(request, options, true, json(withRevision));
+  }
+
+  /**
+   * Watches all keys with a prefix for a while.
+   * @param options `from`: the first revision wanted, else whatever comes next; `collectMs`: how long, after it began
+   * @returns what it was told, in the order in which it was; `compacted` when `from` is no longer kept
+   */
+  watch(
+    prefix: string,
+    { from, collectMs, ...options }: CallOptions & { readonly from?: number; readonly collectMs: number },
+  ): Promise<Result<readonly WatchedChange[] | 'compacted'>> {
+    const query = `prefix=${encodeKey(prefix)}${from === undefined ? '' : `&from=${from}`}`;
+    const request = { method: 'GET', path: `/v1/watch?${query}`, collectMs } as const;
+    return this.#call(request, options, false, ({ status, body }) =>
+      status === 404 ? 'compacted' : watchedIn(new TextDecoder().decode(body)),
+    );
   }
 
   delete(key: Bytes, options: CallOptions = {}): Promise<Result<{ revision: number; deleted: boolean }>> {
@@ -268,7 +292,7 @@ export class Client {
   }
 
   #call<T>(
-    call: Pick<ExchangeRequest, 'method' | 'path' | 'body'>,
+    call: Pick<ExchangeRequest, 'method' | 'path' | 'body' | 'collectMs'>,
     options: CallOptions,
     isWrite: boolean,
     parse: Parse<T>,
@@ -309,13 +333,18 @@ function isObject(value: unknown): value is JsonObject {
 
 function json<T>(read: (body: JsonObject) => T | undefined): Parse<T> {
   return ({ body }) => {
-    try {
-      const parsed: unknown = JSON.parse(new TextDecoder().decode(body));
-      return isObject(parsed) ? read(parsed) : undefined;
-    } catch {
-      return undefined;
-    }
+    const parsed = parseJson(new TextDecoder().decode(body));
+    return isObject(parsed) ? read(parsed) : undefined;
   };
+}
+
+/** Undefined for what is no JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function withRevision(body: JsonObject): { revision: number } | undefined {
@@ -344,6 +373,25 @@ function itemOf(item: unknown): Item | undefined {
   const key = fromJsonBytes(item.key);
   const value = fromJsonBytes(item.value);
   return key && value && { key, value, revision: item.revision };
+}
+
+/** Whole server-sent events; of one that was cut off nothing was told. */
+function watchedIn(text: string): readonly WatchedChange[] | undefined {
+  const changes: WatchedChange[] = [];
+  for (const event of text.split('\n\n').slice(0, -1)) {
+    const data = event.split('\n').find((line) => line.startsWith('data: '));
+    if (data === undefined || event.startsWith('event: ')) continue;
+    const told = parseJson(data.slice('data: '.length));
+    if (!isObject(told) || typeof told.revision !== 'number' || !Array.isArray(told.events)) return undefined;
+    for (const one of told.events as readonly unknown[]) {
+      if (!isObject(one)) return undefined;
+      const key = fromJsonBytes(one.key);
+      const value = one.type === 'delete' ? null : fromJsonBytes(one.value);
+      if (key === undefined || value === undefined) return undefined;
+      changes.push({ revision: told.revision, key, value });
+    }
+  }
+  return changes;
 }
 
 function memberOf(member: unknown): Member | undefined {

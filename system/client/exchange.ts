@@ -7,7 +7,15 @@ export interface ExchangeRequest {
   readonly body?: Uint8Array;
   /** After this `done` is called with a failure, whatever the node does. */
   readonly timeoutMs: number;
+  /**
+   * For an answer without an end (a watch): what came within this time after its head is the answer; a little less
+   * when it ended earlier, or held `collectBytesMax`.
+   */
+  readonly collectMs?: number;
 }
+
+/** A bound on what is collected of an answer without an end. */
+export const collectBytesMax = 1 << 20;
 
 export type ExchangeResult =
   | {

@@ -1,5 +1,5 @@
 import { Agent } from 'undici';
-import type { Exchange, ExchangeResult } from './exchange.ts';
+import { collectBytesMax, type Exchange, type ExchangeResult } from './exchange.ts';
 
 /** A bound on connections to a node: more concurrent requests wait their turn inside their own deadlines. */
 const connectionsMax = 1024;
@@ -32,13 +32,18 @@ export function createHttpExchange(): { exchange: Exchange; close: () => Promise
     let abort: ((reason: Error) => void) | undefined;
     const headers: Record<string, string> = {};
     const chunks: Uint8Array[] = [];
+    let bytes = 0;
     const finish = (result: ExchangeResult) => {
       if (finished) return;
       finished = true;
       clearTimeout(timer);
       setImmediate(done, result);
     };
-    const timer = setTimeout(() => {
+    const collected = () => {
+      finish({ type: 'answer', status, headers, body: Buffer.concat(chunks) });
+      abort?.(new Error('collected'));
+    };
+    let timer = setTimeout(() => {
       finish({ type: 'failure', error: 'timeout', message: `no answer within ${request.timeoutMs} ms`, sent });
       abort?.(new Error('deadline'));
     }, request.timeoutMs);
@@ -63,9 +68,14 @@ export function createHttpExchange(): { exchange: Exchange; close: () => Promise
           for (const [name, value] of Object.entries(responseHeaders)) {
             if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
           }
+          if (request.collectMs === undefined || finished) return;
+          clearTimeout(timer);
+          timer = setTimeout(collected, request.collectMs);
         },
         onResponseData(_controller, chunk) {
           chunks.push(chunk);
+          bytes += chunk.length;
+          if (request.collectMs !== undefined && bytes > collectBytesMax) collected();
         },
         onResponseEnd() {
           finish({ type: 'answer', status, headers, body: Buffer.concat(chunks) });

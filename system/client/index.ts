@@ -12,8 +12,9 @@ export {
   type TxnOp,
   type TxnResult,
   type Versioned,
+  type WatchedChange,
 } from './client.ts';
-export type { Exchange, ExchangeRequest, ExchangeResult } from './exchange.ts';
+export { collectBytesMax, type Exchange, type ExchangeRequest, type ExchangeResult } from './exchange.ts';
 export { createHttpExchange } from './http-exchange.ts';
 export type { Failure, Outcome, Result } from './outcome.ts';
 export type { Bytes } from './value.ts';
