@@ -49,7 +49,6 @@ export async function verifyFaults(words: readonly string[]): Promise<boolean> {
   const only = kinds?.split(',');
   const times = timesOf(minutes, only?.length ?? faultKinds.length);
   const root = mkdtempSync(join(tmpdir(), 'splitbrain-verify-'));
-  const before = leftovers();
   let good = true;
   const tell = (claim: string, holds: boolean, seen: string): void => {
     good &&= holds;
@@ -76,7 +75,7 @@ export async function verifyFaults(words: readonly string[]): Promise<boolean> {
       tell(`tests of ${test}: pass`, !failed, stdout.split('\n').findLast((line) => line.includes('total:')) ?? '');
     }
   }
-  const left = leftovers().filter((name) => !before.includes(name));
+  const left = leftovers(root);
   tell(
     'nothing is left',
     left.length === 0,
@@ -132,7 +131,8 @@ async function run(root: string, options: readonly string[]): Promise<Verdict> {
   const { stdout, stderr } = await execa(process.execPath, [program, 'test', '--json', '--results', root, ...options], {
     reject: false,
     maxBuffer: outputBytesMax,
-    env: { NODE_OPTIONS: '' },
+    // Temporary folders go there, too, and tell whose a process is.
+    env: { NODE_OPTIONS: '', TMPDIR: root },
   });
   try {
     return verdict.parse(JSON.parse(stdout));
@@ -147,15 +147,13 @@ function trouble({ sections, folder }: Verdict): string {
   return `${bad.map(([name, { valid, summary }]) => `${name} ${valid}: ${summary}`).join('; ')} (${folder})`;
 }
 
-/** What a run makes outside its folder, by name. */
-function leftovers(): readonly string[] {
+/** What the runs below that folder have made and not ended or removed, by name. */
+function leftovers(root: string): readonly string[] {
   const processes = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      const words = commandOf(pid);
-      return /system\/main\.js|reaper-main\.js|network-main\.js/.test(words) ? [`process ${pid}: ${words}`] : [];
-    });
-  const folders = readdirSync(tmpdir()).filter((name) => name.startsWith('splitbrain-'));
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((pid) => textOf(pid, 'cmdline').includes(root) || textOf(pid, 'environ').includes(root))
+    .map((pid) => `process ${pid}: ${textOf(pid, 'cmdline')}`);
+  const folders = readdirSync(root).filter((name) => name.startsWith('splitbrain-'));
   const groups = ['cpu', 'memory', '.'].flatMap((controller) => {
     try {
       return readdirSync(join('/sys/fs/cgroup', controller)).filter((name) => name.startsWith('splitbrain-'));
@@ -166,9 +164,9 @@ function leftovers(): readonly string[] {
   return [...processes, ...folders, ...groups];
 }
 
-function commandOf(pid: string): string {
+function textOf(pid: string, file: 'cmdline' | 'environ'): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1').replaceAll('\0', ' ').trim();
   } catch {
     return ''; // It has ended.
   }
