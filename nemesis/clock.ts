@@ -1,12 +1,14 @@
 import { oneOf, type Random } from './choice.ts';
-import { type Chosen, type FaultKind, onEach, type Situation, settingOf } from './fault-kind.ts';
+import { type Chosen, type FaultKind, type NodeEffect, onEach, type Situation, settingOf } from './fault-kind.ts';
 import { someNodes } from './node-targets.ts';
-import type { ClockFault } from './world.ts';
+import type { ClockFault, NodeId, Strobe, World } from './world.ts';
 
 export const trueClock: ClockFault = { wallOffsetMs: 0, wallRate: 1, monotonicRate: 1 };
 
 /** From less than an election timeout to more than any lease or time-to-live. */
 const jumpsMs = [250, 2_000, 30_000, 600_000, 7_200_000] as const;
+const strobesMs = [0, 20, 200] as const;
+const strobeTimesMax = 8;
 const rates = [0.5, 0.8, 1.25, 2] as const;
 
 /** Clocks that are wrong: wall time jumps or drifts; monotonic time, and with it every timer, runs fast or slow. */
@@ -16,10 +18,24 @@ export const clock: FaultKind = {
     'jump-forward': bend((random) => ({ ...trueClock, wallOffsetMs: oneOf(jumpsMs, random) })),
     'jump-back': bend((random) => ({ ...trueClock, wallOffsetMs: -oneOf(jumpsMs, random) })),
     drift: bend((random) => ({ ...trueClock, wallRate: oneOf(rates, random) })),
+    /** To and fro, faster than anybody mends a clock (Jepsen's `strobe`). */
+    strobe: ({ nodes, random }) => ({
+      nodes: someNodes(nodes, 1 + random(nodes.length), random),
+      setting: {
+        type: 'strobe',
+        strobe: {
+          offsetMs: (random(2) === 0 ? 1 : -1) * oneOf(jumpsMs, random),
+          everyMs: oneOf(strobesMs, random),
+          times: 2 + random(strobeTimesMax - 1),
+        },
+      },
+    }),
     rate: bend((random) => ({ ...trueClock, monotonicRate: oneOf(rates, random) })),
   },
   start: (world, chosen) =>
-    onEach(chosen.nodes, async (node) => world.setClock(node, settingOf(chosen, 'clock').clock)),
+    chosen.setting?.type === 'strobe'
+      ? strobe(world, chosen.nodes, chosen.setting.strobe)
+      : onEach(chosen.nodes, async (node) => world.setClock(node, settingOf(chosen, 'clock').clock)),
   end: (world, { nodes }) => onEach(nodes, (node) => world.setClock(node, trueClock)),
 };
 
@@ -29,4 +45,15 @@ function bend(fault: (random: Random) => ClockFault): (situation: Situation) => 
     nodes: someNodes(nodes, 1 + random(nodes.length), random),
     setting: { type: 'clock', clock: fault(random) },
   });
+}
+
+async function strobe(world: World, nodes: readonly NodeId[], { offsetMs, everyMs, times }: Strobe) {
+  const effects: NodeEffect[] = [];
+  for (let done = 0; done < times; done++) {
+    for (const clock of [{ ...trueClock, wallOffsetMs: offsetMs }, trueClock]) {
+      effects.push(...(await onEach(nodes, (node) => world.setClock(node, clock))));
+      await world.sleep(everyMs);
+    }
+  }
+  return effects;
 }

@@ -36,6 +36,15 @@ export interface ClockFault {
   readonly monotonicRate: number;
 }
 
+/** A wall clock that jumps to and fro. */
+export interface Strobe {
+  readonly offsetMs: number;
+  /** How long it stays at each of the two. */
+  readonly everyMs: number;
+  /** How often it goes there and comes back. */
+  readonly times: number;
+}
+
 /** What becomes of the messages on a link that still carries them. All zero: nothing. */
 export interface Disturbance {
   /** Each arrives this much later, and up to `jitterMs` later still. */
@@ -90,6 +99,7 @@ export type Moment =
 /** How a fault is done, beyond whom it hits: one for each kind of fault that has something to say. */
 export type Setting =
   | { readonly type: 'clock'; readonly clock: ClockFault }
+  | { readonly type: 'strobe'; readonly strobe: Strobe }
   | { readonly type: 'disturbance'; readonly disturbance: Disturbance }
   | { readonly type: 'disk'; readonly disk: DiskFault }
   | { readonly type: 'damage'; readonly damage: Damage }

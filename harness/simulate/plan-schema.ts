@@ -62,6 +62,7 @@ const reaction = z.object({
 
 const setting: z.ZodType<Setting> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('clock'), clock }),
+  z.object({ type: z.literal('strobe'), strobe: z.object({ offsetMs: z.number(), everyMs: count, times: count }) }),
   z.object({ type: z.literal('disturbance'), disturbance }),
   z.object({ type: z.literal('disk'), disk }),
   z.object({ type: z.literal('damage'), damage }),
