@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import t from 'tap';
 import { isFree } from './client-ports.ts';
+import { findHierarchy } from './control-group.ts';
 import { processStat } from './proc.ts';
 import { startReaper } from './reaper.ts';
-import { isTemporaryFolder, parseReaperRecord } from './reaper-records.ts';
+import { isControlGroup, isTemporaryFolder, parseReaperRecord } from './reaper-records.ts';
 
 const main = fileURLToPath(new URL('test-node.js', import.meta.url));
 const timeoutMs = 15_000;
@@ -22,9 +23,11 @@ const harness = (folder: string): string => `
   console.log(JSON.stringify({ temporary }));
   const cluster = await startCluster({
     nodes: 3, folder: ${JSON.stringify(folder)}, main: ${JSON.stringify(main)}, random: () => 0, now: () => 0, reaper,
+    faults: ['starve-cpu'],
   });
   const paused = await cluster.pause('1');
   await cluster.cut([{ from: '2', to: '3' }]);
+  await cluster.starve('2', { of: 'cpu' });
   console.log(JSON.stringify({ paused: paused.effect, addresses: cluster.nodes.map((node) => cluster.address(node)) }));
   await cluster.sleep(1e9);
 `;
@@ -57,7 +60,7 @@ async function eventually(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
-t.test('when the harness is killed in the middle of a pause, nothing is left', async (t) => {
+t.test('when the harness is killed in the middle of faults, nothing is left', async (t) => {
   const folder = t.testdir({});
   const child = execa(process.execPath, ['--input-type=module', '-e', harness(folder)], {
     reject: false,
@@ -75,10 +78,17 @@ t.test('when the harness is killed in the middle of a pause, nothing is left', a
   t.equal(paused, 'proven');
   t.equal(children.length, 4, 'three nodes and the reaper');
   t.ok(existsSync(temporary));
+  const hierarchy = findHierarchy('cpu');
+  const groups = (): readonly string[] =>
+    hierarchy === undefined
+      ? []
+      : readdirSync(hierarchy.folder).filter((name) => children.some((pid) => name.includes(`-${pid}-`)));
+  t.equal(groups().length, hierarchy === undefined ? 0 : 1, 'the control group of the one that is starved');
   child.kill('SIGKILL');
   await child;
   for (const pid of children) await eventually(`the end of ${pid}`, () => (processStat(pid)?.state ?? 'Z') === 'Z');
   t.notOk(existsSync(temporary));
+  t.same(groups(), []);
   for (const address of addresses) t.ok(await isFree(Number(new URL(address).port)));
   t.same(mentioning(folder), []);
 });
@@ -139,7 +149,11 @@ t.test('an orderly end removes temporary folders and the reaper itself', async (
   t.notOk(processStat(pid!));
 });
 
-t.test('only temporary folders of ours are ever removed', async (t) => {
+t.test('only temporary folders and control groups of ours are ever removed', async (t) => {
+  t.ok(isControlGroup('/sys/fs/cgroup/cpu/splitbrain-cpu-1-2'));
+  for (const path of ['/sys/fs/cgroup/cpu/user.slice', '/sys/fs/cgroup/splitbrain-x/../y', '/tmp/splitbrain-x']) {
+    t.notOk(isControlGroup(path), path);
+  }
   t.notOk(isTemporaryFolder('/home'));
   t.notOk(isTemporaryFolder('/tmp'));
   t.notOk(isTemporaryFolder(join('/tmp/splitbrain-x', '..', 'y')));
