@@ -23,8 +23,12 @@ export function checkLiveness(history: History): Section {
   if (final === undefined) return unknown('the run ended before the final operations');
 
   const wanted = finalOperations(history.slice(final));
+  const isOver = phaseStart(history, 'end') !== undefined;
+  // Of a run that was cut short: what its node had been given up for, and went on to something else.
+  const isGivenUp = ({ op }: Wanted, at: number) =>
+    isOver || wanted.some((later, laterAt) => laterAt > at && later.op.node === op.node);
   const anomalies = wanted
-    .filter(({ served }) => !served)
+    .filter((one, at) => !one.served && isGivenUp(one, at))
     .map(({ op, tries }): Anomaly => {
       const what = `${op.f}${op.key === undefined ? '' : ` of key ${JSON.stringify(op.key)}`}`;
       return {
@@ -38,11 +42,10 @@ export function checkLiveness(history: History): Section {
   const counts = { converged: 1, tookMs: outcome.tookMs, finalOperations: wanted.length };
   const [first] = anomalies;
   if (first !== undefined) {
-    if (phaseStart(history, 'end') === undefined) return unknown('interrupted during the final operations', counts);
     return { valid: false, summary: `${anomalies.length} not served: ${first.message}`, anomalies, counts };
   }
   if (wanted.length === 0) return unknown('there were no final operations', counts);
-  if (phaseStart(history, 'end') === undefined) return unknown('the run ended before the final operations did', counts);
+  if (!isOver) return unknown('the run ended before the final operations did', counts);
   const summary = `together again after ${outcome.tookMs / 1000} s, then ${wanted.length} final operations served`;
   return { valid: true, summary, anomalies: [], counts };
 }

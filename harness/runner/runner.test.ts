@@ -145,6 +145,11 @@ t.test('a node that does not serve after healing is a violation', async (t) => {
   const section = checkLiveness(history);
   t.match(section, { valid: false, anomalies: [{ kind: 'not-serving', evidence: { node: '2', tries: 5 } }] });
   t.equal(section.anomalies.length, section.counts.finalOperations! / 3, 'only that node');
+
+  const refusals = history.filter(({ type, node, error }) => type === 'fail' && node !== '1' && error === 'no-leader');
+  const cutShort = (tries: number) => checkLiveness(history.slice(0, refusals[tries - 1]!.index + 2));
+  t.match(cutShort(4), { valid: 'unknown' }, 'cut short while it was still tried');
+  t.match(cutShort(5), { valid: false, anomalies: { length: 1 } }, 'cut short when it was given up');
 });
 
 t.test('an interrupted run is healed, and says what it did not see', async (t) => {
