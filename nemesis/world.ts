@@ -111,8 +111,11 @@ export type Setting =
 
 /** A handover of leadership to the one node that is hit. */
 export interface Transfer {
-  /** What is done to it before: nothing; cut off for a while, so that it lags; cut off, or paused, until the end. */
-  readonly first: 'nothing' | 'lag' | 'cut-off' | 'pause';
+  /**
+   * What is done to it before: nothing; cut off for a while, so that it lags; cut off, or paused, until the end; made
+   * deaf for the leader until it was asked for, so that it never hears of it.
+   */
+  readonly first: 'nothing' | 'lag' | 'cut-off' | 'pause' | 'deafen';
   /** The links are cut this much after it was asked for; undefined: never. */
   readonly cutAfterMs?: number | undefined;
 }

@@ -36,7 +36,7 @@ const damage = z.object({
 });
 const starvation = z.object({ of: z.enum(['cpu', 'memory', 'descriptors']) });
 const transfer = z.object({
-  first: z.enum(['nothing', 'lag', 'cut-off', 'pause']),
+  first: z.enum(['nothing', 'lag', 'cut-off', 'pause', 'deafen']),
   cutAfterMs: z.number().optional(),
 });
 const snapshots = z.object({ times: count, behind: z.string().optional() });
