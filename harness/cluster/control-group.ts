@@ -7,7 +7,7 @@ export type Resource = 'cpu' | 'memory';
 /** The names of the files that say it, in the two versions of control groups (cgroups(7)). */
 interface Interface {
   /** What to write to which file for too little, and for as much as there is. */
-  readonly short: readonly (readonly [file: string, value: string])[];
+  readonly short: (group: string) => readonly (readonly [file: string, value: string])[];
   readonly enough: readonly (readonly [file: string, value: string])[];
   /** Where the kernel counts how often it was too little. */
   readonly counted: { readonly file: string; readonly pattern: RegExp };
@@ -21,19 +21,19 @@ const memoryBytes = 128 << 10;
 const interfaces: { readonly [version in 'v1' | 'v2']: { readonly [resource in Resource]: Interface } } = {
   v2: {
     cpu: {
-      short: [['cpu.max', `${cpuMicroseconds} ${cpuPeriodMicroseconds}`]],
+      short: () => [['cpu.max', `${cpuMicroseconds} ${cpuPeriodMicroseconds}`]],
       enough: [['cpu.max', `max ${cpuPeriodMicroseconds}`]],
       counted: { file: 'cpu.stat', pattern: /^nr_throttled (\d+)/m },
     },
     memory: {
-      short: [['memory.max', String(memoryBytes)]],
+      short: (group) => [['memory.max', aLittleMore(group, 'memory.current')]],
       enough: [['memory.max', 'max']],
       counted: { file: 'memory.events', pattern: /^max (\d+)/m },
     },
   },
   v1: {
     cpu: {
-      short: [
+      short: () => [
         ['cpu.cfs_period_us', String(cpuPeriodMicroseconds)],
         ['cpu.cfs_quota_us', String(cpuMicroseconds)],
       ],
@@ -41,12 +41,17 @@ const interfaces: { readonly [version in 'v1' | 'v2']: { readonly [resource in R
       counted: { file: 'cpu.stat', pattern: /^nr_throttled (\d+)/m },
     },
     memory: {
-      short: [['memory.limit_in_bytes', String(memoryBytes)]],
+      short: (group) => [['memory.limit_in_bytes', aLittleMore(group, 'memory.usage_in_bytes')]],
       enough: [['memory.limit_in_bytes', '-1']],
       counted: { file: 'memory.failcnt', pattern: /^(\d+)/ },
     },
   },
 };
+
+/** Than what the processes in it have taken since they entered it. */
+function aLittleMore(group: string, usage: string): string {
+  return String(Number(readFileSync(join(group, usage), 'latin1')) + memoryBytes);
+}
 
 /** Below which a group of ours can be made; undefined when none can here. Makes one and removes it to see. */
 export function findHierarchy(resource: Resource): Hierarchy | undefined {
@@ -88,7 +93,7 @@ export class ControlGroup {
 
   /** Takes a process in, with all of its threads, and lets it have too little. */
   starve(pid: number): void {
-    this.#write(this.#interface.short);
+    this.#write(this.#interface.short(this.path));
     this.#write([['cgroup.procs', String(pid)]]);
   }
 
@@ -102,7 +107,7 @@ export class ControlGroup {
     return Number(pattern.exec(readFileSync(join(this.path, file), 'latin1'))?.[1] ?? 0);
   }
 
-  #write(values: Interface['short']): void {
+  #write(values: Interface['enough']): void {
     for (const [file, value] of values) writeFileSync(join(this.path, file), value);
   }
 }

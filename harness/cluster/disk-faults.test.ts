@@ -10,6 +10,7 @@ import { PreloadControl } from './preload-control.ts';
 
 const preload = new URL('preload/disk.js', import.meta.url).href;
 const port = JSON.stringify(new URL('../../system/real/file-system.js', import.meta.url).href);
+t.setTimeout(120_000);
 const main = fileURLToPath(new URL('../../system/main.js', import.meta.url));
 const random = (bound: number): number => Math.floor(Math.random() * bound);
 

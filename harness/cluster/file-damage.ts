@@ -29,6 +29,7 @@ export class FileDamage {
   readonly #random: (bound: number) => number;
   /** Below the data folder; until the node serves again. */
   readonly #damaged = new Set<string>();
+  #isWiped = false;
 
   /** @param folder `nodes/<n>/` of the run folder: beside the data, the copy of what it was is kept there */
   constructor(node: NodeId, folder: string, dataFolder: string, random: (bound: number) => number) {
@@ -73,11 +74,17 @@ export class FileDamage {
     rmSync(this.#undamagedFolder, { recursive: true, force: true });
   }
 
+  /** Whether it has forgotten what it had acknowledged, and must not come back under its old name. */
+  get isWiped(): boolean {
+    return this.#isWiped;
+  }
+
   /** Takes all that the node has on disk. */
   wipe(): Effect {
     const files = filesIn(this.#dataFolder).length;
     rmSync(this.#dataFolder, { recursive: true, force: true });
     this.served();
+    this.#isWiped = true;
     return { effect: files > 0 ? 'proven' : 'moot', mechanism, proof: { files } };
   }
 

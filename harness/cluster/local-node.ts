@@ -120,7 +120,7 @@ export class LocalNode {
   async start(mechanism: string): Promise<Effect> {
     if (this.#state !== 'down') return { effect: 'moot', mechanism, proof: { state: this.#state } };
     if (this.#stopping) return { effect: 'moot', mechanism, proof: { reason: 'the run has ended' } };
-    const { unusable } = this.#disk;
+    const unusable = this.#damage.isWiped ? 'its disk is empty: it must be added as a new member' : this.#disk.unusable;
     if (unusable !== undefined) return { effect: 'moot', mechanism, proof: { reason: unusable } };
     const before = this.#incarnation ?? null;
     const asked = instant();

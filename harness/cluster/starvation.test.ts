@@ -8,6 +8,7 @@ import { findHierarchy } from './control-group.ts';
 import type { ProcessRecord } from './exits.ts';
 import { isControlGroup } from './reaper-records.ts';
 
+t.setTimeout(120_000);
 const main = fileURLToPath(new URL('../../system/main.js', import.meta.url));
 const faults = ['starve-cpu', 'starve-memory', 'starve-descriptors'];
 const random = (bound: number): number => Math.floor(Math.random() * bound);
@@ -62,6 +63,11 @@ for (const wanted of [['cgroup'], ['sigstop-duty-cycle', 'prlimit']]) {
     t.match(await world.starve('1', undefined), { effect: 'moot' });
     t.match(await world.starve('1', { of: 'cpu' }), { effect: 'proven' }, 'again');
     await world.starve('1', undefined);
+    for (const time of ['once', 'again']) {
+      t.match(await world.starve('1', { of: 'memory' }), { effect: /proven|moot/ }, time);
+      await world.starve('1', undefined);
+    }
+    await world.start('1');
 
     const descriptors = await world.starve('2', { of: 'descriptors' });
     t.match(descriptors, { effect: 'proven', mechanism: 'prlimit', proof: { answersNewConnections: false } });
