@@ -1,5 +1,8 @@
-import type { SimulationPlan } from './plan.ts';
+import type { ScriptedFault } from '../../nemesis/script.ts';
+import type { ScriptedOp } from '../generator/scripted.ts';
+import { calm, type SimulationPlan } from './plan.ts';
 import { asScript, type ScriptedPlan, subsets, window, withFaults, withNodes, withOperations } from './plan-edits.ts';
+import { foundAnomalies } from './signature.ts';
 import type { Simulated } from './simulation.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
@@ -34,6 +37,19 @@ const leadMs = 1500;
  * of them are worth their time when few get no further.
  */
 const seedsRising = [2, 8];
+/** So many pieces of what there is are each tried alone before any is left out. */
+const piecesAtFirst = 4;
+/** For anomalies that have nothing to do with it. */
+const convergeSoonMs = 5000;
+
+/** A part of the script that can be made smaller. */
+interface Part<T> {
+  readonly of: (plan: ScriptedPlan) => readonly T[];
+  readonly put: (plan: ScriptedPlan, items: readonly T[]) => ScriptedPlan;
+}
+
+const faultsOf: Part<ScriptedFault> = { of: ({ script }) => script.faults, put: withFaults };
+const operationsOf: Part<ScriptedOp> = { of: ({ script }) => script.operations, put: withOperations };
 
 /**
  * Makes a failing run smaller while the same anomaly stays: less time, fewer faults, nodes, keys, clients and
@@ -55,22 +71,29 @@ class Search {
 
   constructor(options: ShrinkOptions) {
     this.#options = options;
+    const { ran, wanted } = options;
+    const found = foundAnomalies(ran.results, ran.history, ran.virtualMs);
+    this.#anomalyMs = found.find(({ name }) => name === wanted)?.atMs ?? ran.virtualMs;
   }
 
   async run(): Promise<void> {
-    const { plan, ran } = this.#options;
-    const whole = asScript(plan, ran.history, ran.faults);
-    await this.#firstOf([whole]);
+    const { plan, ran, wanted } = this.#options;
+    // Waiting long for a cluster to come together tells nothing of what went wrong before.
+    const convergeMaxMs = wanted.startsWith('liveness:') ? plan.convergeMaxMs : convergeSoonMs;
+    const whole = { ...asScript(plan, ran.history, ran.faults), convergeMaxMs };
+    await this.#firstOf(this.#windows(whole));
+    if (this.best === undefined) await this.#firstOf([whole]);
     if (this.best === undefined) return;
     for (const seeds of seedsRising) {
       this.#seeds = seeds;
       for (let before = -1; before !== this.#size() && !this.#options.signal.aborted; ) {
         before = this.#size();
         await this.#lessTime();
-        await this.#fewerFaults();
-        await this.#fewerNodes();
+        await this.#fewer(faultsOf);
         await this.#oneKey();
-        await this.#fewerOperations();
+        await this.#fewerNodes();
+        await this.#fewer(operationsOf);
+        await this.#calmer();
       }
     }
   }
@@ -83,29 +106,19 @@ class Search {
   async #lessTime(): Promise<void> {
     const { best } = this;
     if (best === undefined) return;
+    await this.#firstOf(this.#windows(best).filter(({ timeLimitMs }) => timeLimitMs < best.timeLimitMs));
+  }
+
+  /** Only what leads up to the anomaly, the shortest first. */
+  #windows(plan: ScriptedPlan): readonly ScriptedPlan[] {
     const end = this.#anomalyMs;
     // A window is no gain unless it is shorter than what comes before the anomaly now.
     const short = windowsMs.filter((length) => length + leadMs < end);
-    const candidates = [...short, end].flatMap((length) =>
+    return [...short, end].flatMap((length) =>
       tailsMs.map((tail) =>
-        window(best, end - length, Math.min(end + tail, best.timeLimitMs), length < end ? leadMs : 0),
+        window(plan, end - length, Math.min(end + tail, plan.timeLimitMs), length < end ? leadMs : 0),
       ),
     );
-    const shorter = candidates.filter(({ timeLimitMs }) => timeLimitMs < best.timeLimitMs);
-    await this.#firstOf(shorter);
-  }
-
-  async #fewerFaults(): Promise<void> {
-    const { best } = this;
-    if (best === undefined) return;
-    const { faults } = best.script;
-    const few = faults.length === 0 ? [] : [withFaults(best, [])];
-    const alone = faults.length > 1 ? faults.map((fault) => withFaults(best, [fault])) : [];
-    if (await this.#firstOf([...few, ...alone])) return;
-    for (let at = faults.length - 1; at >= 0; at--) {
-      const now: ScriptedPlan = this.best ?? best;
-      await this.#firstOf([withFaults(now, now.script.faults.toSpliced(at, 1))]);
-    }
   }
 
   async #fewerNodes(): Promise<void> {
@@ -115,6 +128,16 @@ class Search {
     const sizes = [3].filter((size) => size < best.nodes);
     const candidates = sizes.flatMap((size) => subsets(nodes, size).map((kept) => withNodes(best, kept)));
     await this.#firstOf(candidates);
+  }
+
+  /** Network and disks that do nothing by chance make a shorter story. */
+  async #calmer(): Promise<void> {
+    const { best } = this;
+    if (best === undefined || (best.network === calm.network && best.disk === calm.disk)) return;
+    await this.#firstOf([
+      { ...best, ...calm },
+      { ...best, network: calm.network },
+    ]);
   }
 
   async #oneKey(): Promise<void> {
@@ -132,21 +155,36 @@ class Search {
     await this.#firstOf(candidates);
   }
 
-  /** Leaves out halves, quarters, … down to single operations. */
-  async #fewerOperations(): Promise<void> {
-    const { best } = this;
-    if (best === undefined) return;
-    for (let length = Math.ceil(best.script.operations.length / 2); length >= 1; length = Math.floor(length / 2)) {
-      let at = 0;
-      for (;;) {
-        const now: ScriptedPlan = this.best ?? best;
-        const { operations } = now.script;
-        if (at >= operations.length || this.#options.signal.aborted) break;
+  /**
+   * Delta debugging: nothing at all, then only one of a few pieces, then all but a half, a quarter, … down to all but
+   * one, until nothing can be spared.
+   */
+  async #fewer<T>({ of, put }: Part<T>): Promise<void> {
+    if (this.best === undefined || of(this.best).length === 0) return;
+    const start: ScriptedPlan = this.best;
+    if (await this.#firstOf([put(start, [])])) return;
+    while (of(this.best).length > piecesAtFirst) {
+      const plan: ScriptedPlan = this.best;
+      const items = of(plan);
+      const length = Math.ceil(items.length / piecesAtFirst);
+      const pieces = Array.from({ length: piecesAtFirst }, (_, piece) =>
+        items.slice(piece * length, (piece + 1) * length),
+      );
+      if (!(await this.#firstOf(pieces.map((piece) => put(plan, piece))))) break;
+    }
+    // From the end: what comes last is what the anomaly needs least, or is the anomaly.
+    for (let length = Math.ceil(of(this.best).length / 2); length >= 1; length = Math.floor(length / 2)) {
+      for (let end = of(this.best).length; end > 0 && !this.#options.signal.aborted; ) {
+        const plan: ScriptedPlan = this.best;
+        const items = of(plan);
         // As many pieces as there are threads, side by side; the first that can be spared is left out.
-        const starts = Array.from({ length: this.#options.pool.size }, (_, piece) => at + piece * length);
-        const pieces = starts.filter((start) => start < operations.length);
-        const candidates = pieces.map((start) => withOperations(now, operations.toSpliced(start, length)));
-        if (!(await this.#firstOf(candidates))) at += length * pieces.length;
+        const ends = Array.from({ length: this.#options.pool.size }, (_, piece) => end - piece * length);
+        const pieces = ends.filter((to) => to > 0);
+        const candidates = pieces.map((to) =>
+          put(plan, items.toSpliced(Math.max(0, to - length), Math.min(length, to))),
+        );
+        const spared = await this.#firstOf(candidates);
+        end = spared ? Math.min(end, of(this.best).length) : end - length * pieces.length;
       }
     }
   }
