@@ -138,14 +138,12 @@ export function decodeCommand(bytes: Uint8Array): Command | undefined {
     }
     const session: SessionUse | undefined =
       head & HAS_SESSION ? { session: from.uvarint(), sequence: from.uvarint() } : undefined;
-    const operation = readOperation(from, head);
+    // Nobody else has it yet: what else there is is added to it, a copy would cost more than all the reading.
+    const command: Operation & { operationId?: string; session?: SessionUse } = readOperation(from, head);
     if (!from.done) return undefined;
-    if (operationId === undefined && session === undefined) return operation;
-    return {
-      ...operation,
-      ...(operationId === undefined ? undefined : { operationId }),
-      ...(session === undefined ? undefined : { session }),
-    };
+    if (operationId !== undefined) command.operationId = operationId;
+    if (session !== undefined) command.session = session;
+    return command;
   } catch (error) {
     if (error instanceof MalformedBytes) return undefined;
     throw error;
