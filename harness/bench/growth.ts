@@ -65,15 +65,18 @@ export async function* growthBench(puts: number, progress: (line: string) => voi
     yield* pauses(store, snapshots.spans);
     yield '';
     const follower = ((await store.leader()) + 1) % store.urls.length;
-    const restartMs = await store.restart(follower);
-    const verdict = restartMs < restartMsMax ? 'target met' : 'MISSED';
-    const bytes = store.processes[follower]!.memoryMb().toFixed(0);
-    yield `A follower with ${puts} keys serves ${(restartMs / 1000).toFixed(2)} s after its start (target: < ${restartMsMax / 1000} s, ${verdict}), with ${bytes} MB.`;
+    const { wallMs, cpuMs } = await store.restart(follower);
+    const took = `${seconds(wallMs)} after its start, ${seconds(cpuMs)} of processor time`;
+    const target = `target: < ${seconds(restartMsMax)}, ${wallMs < restartMsMax ? 'met' : 'MISSED'}`;
+    const memory = `${store.processes[follower]!.memoryMb().toFixed(0)} MB`;
+    yield `A follower with ${puts} keys serves ${took} (${target}), in ${memory}.`;
   } finally {
     await store?.stop();
     await reaper.close();
   }
 }
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
 
 async function revisionOf(store: Splitbrain): Promise<number> {
   return counter(store.urls[await store.leader()]!, 'splitbrain_store_revision');

@@ -33,8 +33,8 @@ const mainPath = fileURLToPath(new URL('../../system/main.js', import.meta.url))
 export interface Splitbrain extends Store {
   /** `data-N/` and `node-N.log` of each node, from 1, lie here. */
   readonly folder: string;
-  /** Stops a node and starts it on what it left on its disk. @returns milliseconds from its start to its first answer */
-  restart(node: number): Promise<number>;
+  /** Stops a node and starts it on what it left on its disk. @returns milliseconds until its first answer */
+  restart(node: number): Promise<{ readonly wallMs: number; readonly cpuMs: number }>;
 }
 
 /** @param nodeFlags further ones for Node.js, of every process */
@@ -73,7 +73,7 @@ export async function startSplitbrain(
         if (performance.now() - startedAt > restartTimeoutMs) throw new Error(`node ${node + 1} does not come back`);
         await delay(10);
       }
-      return performance.now() - startedAt;
+      return { wallMs: performance.now() - startedAt, cpuMs: processes[node]!.cpuMs() };
     },
     leader: () => findLeader(urls, async (url) => status.parse(await json(`${url}/v1/status`)).role === 'leader'),
     syncs: () => Promise.all(urls.map((url) => counter(url, 'splitbrain_log_batches_total'))),
