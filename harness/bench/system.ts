@@ -219,14 +219,17 @@ function groups(runs: readonly Run[]): Map<string, Run[]> {
   return byPoint;
 }
 
-/** The same round's ratios, ours to theirs: the median, and the worst and best rounds. */
+/**
+ * The same round's ratios, ours to theirs: the median, and the worst and best rounds. Processor time of all servers for
+ * one operation suffers least from other programs that want the same cores.
+ */
 function* comparison(runs: readonly Run[], opponent: Opponent): Generator<string> {
   const [ours, theirs] = pairs[opponent];
   yield '';
   yield `${ours.name} : ${theirs.name}, ratios of the same round, median (least to most):`;
   yield '';
-  yield '| operation | clients | operations/s | ratio | p50 ms | ratio | p99 ms | ratio | |';
-  yield '|---|---:|---:|---:|---:|---:|---:|---:|---|';
+  yield '| operation | clients | operations/s | ratio | p50 ms | ratio | p99 ms | ratio | servers, µs | ratio | |';
+  yield '|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|';
   const mine = runs.filter(({ driver }) => driver === ours.name);
   for (const [, same] of groups(mine)) {
     const { operation, clients } = same[0]!;
@@ -249,11 +252,12 @@ function* comparison(runs: readonly Run[], opponent: Opponent): Generator<string
     const perSecond = figure((run) => run.perSecond, 0);
     const p50 = figure((run) => run.p50Ms, 2);
     const p99 = figure((run) => run.p99Ms, 2);
+    const cpu = figure((run) => run.serverCpuUs.reduce((sum, us) => sum + us, 0), 0);
     const bound = [...same, ...other].some(({ generatorCores }) => generatorCores > generatorCoresMax);
     const verdict = bound
       ? 'generator-bound: nothing is claimed'
       : judged(operation, clients, opponent, perSecond.ratio, p50.ratio, p99.ratio);
-    yield `| ${[operation, clients, perSecond.text, p50.text, p99.text, verdict].join(' | ')} |`;
+    yield `| ${[operation, clients, perSecond.text, p50.text, p99.text, cpu.text, verdict].join(' | ')} |`;
   }
 }
 
