@@ -15,7 +15,7 @@ import { verifyAnomaly } from './verify.ts';
 import { verifySerialOrder } from './verify-order.ts';
 
 /** How many histories each property looks at; a longer run sets SPLITBRAIN_FUZZ. */
-const RUNS = Number(process.env.SPLITBRAIN_FUZZ ?? 3000);
+const RUNS = Number(process.env.SPLITBRAIN_FUZZ ?? 2000);
 
 type Mop = readonly [f: string, key: string, value: Value];
 

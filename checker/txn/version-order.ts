@@ -101,8 +101,11 @@ export class VersionOrder {
     let graph = builder.build();
     // Nearly always all of them agree.
     if (components(graph, 0xff).count === graph.size) return graph;
+    let present = 0;
+    for (const kind of graph.kind) present |= kind;
     let trusted = 0;
     for (const source of SOURCES) {
+      if ((present & bitOf(source)) === 0) continue;
       trusted |= bitOf(source);
       const cyclic = cyclicComponents(components(graph, trusted));
       if (cyclic.length === 0) continue;
