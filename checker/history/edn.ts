@@ -32,8 +32,8 @@ export class EdnReader {
     return line;
   }
 
-  /** Skips what means nothing, and says whether a form follows. */
-  more(): boolean {
+  /** Skips what means nothing, and says whether a form follows. `#_` drops a form, which may drop others in turn. */
+  more(depth = 0): boolean {
     const text = this.#text;
     for (; this.#at < text.length; this.#at++) {
       const c = text.charCodeAt(this.#at);
@@ -46,7 +46,7 @@ export class EdnReader {
         this.#at = end;
       } else if (c === 0x23 && text.charCodeAt(this.#at + 1) === 0x5f) {
         this.#at += 2;
-        this.read();
+        this.read(depth + 1);
         this.#at--;
       } else if (!isSpace(c)) {
         return true;
@@ -66,8 +66,8 @@ export class EdnReader {
 
   /** @throws HistoryError naming the line. */
   read(depth = 0): Value {
-    if (!this.more()) throw this.#error('a form is missing at the end');
     if (depth > DEPTH_MAX) throw this.#error(`brackets nest deeper than ${DEPTH_MAX}`);
+    if (!this.more(depth)) throw this.#error('a form is missing at the end');
     const c = this.peek();
     switch (c) {
       case '(':
@@ -106,7 +106,7 @@ export class EdnReader {
     this.#at++;
     const list: Value[] = [];
     for (;;) {
-      if (!this.more()) throw this.#error(`${close} is missing at the end`);
+      if (!this.more(depth)) throw this.#error(`${close} is missing at the end`);
       if (this.peek() === close) break;
       list.push(this.read(depth + 1));
     }
@@ -118,10 +118,10 @@ export class EdnReader {
     this.#at++;
     const map: Members = {};
     for (;;) {
-      if (!this.more()) throw this.#error('} is missing at the end');
+      if (!this.more(depth)) throw this.#error('} is missing at the end');
       if (this.peek() === '}') break;
       const name = this.read(depth + 1);
-      if (!this.more() || this.peek() === '}') throw this.#error('a map has a name without a value');
+      if (!this.more(depth) || this.peek() === '}') throw this.#error('a map has a name without a value');
       const text = typeof name === 'string' ? name : JSON.stringify(name);
       // No name of a map can reach the object's prototype.
       Object.defineProperty(map, text, {

@@ -165,7 +165,7 @@ export function splitKeys(ops: readonly Op[]): Op[] {
  *
  * @throws HistoryError when they nest deeper than any history.
  */
-export function checkDepth(bytes: Uint8Array): void {
+export function checkDepth(bytes: Uint8Array, line?: number): void {
   let depth = 0;
   let quoted = false;
   for (let at = 0; at < bytes.length; at++) {
@@ -175,7 +175,7 @@ export function checkDepth(bytes: Uint8Array): void {
       else if (c === 0x22) quoted = false;
     } else if (c === 0x22) quoted = true;
     else if (c === 0x5b || c === 0x7b || c === 0x28) {
-      if (++depth > DEPTH_MAX) throw new HistoryError(`brackets nest deeper than ${DEPTH_MAX}: not a history`);
+      if (++depth > DEPTH_MAX) throw new HistoryError(`brackets nest deeper than ${DEPTH_MAX}: not a history`, line);
     } else if (c === 0x5d || c === 0x7d || c === 0x29) depth--;
   }
 }

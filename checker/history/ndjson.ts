@@ -1,5 +1,7 @@
+import { DEPTH_MAX } from './edn.ts';
 import { Events, FAIL, INFO, INVOKE, NONE, NULL, OK, UNREAD } from './events.ts';
 import { HistoryError } from './history-error.ts';
+import { checkDepth } from './jepsen.ts';
 import type { Op } from './op.ts';
 import { opOf } from './record.ts';
 
@@ -269,6 +271,7 @@ class Lines {
   }
 
   #read(from: number, to: number, line: number | undefined): Op {
+    if (to - from > DEPTH_MAX) checkDepth(this.#bytes.subarray(from, to), line);
     let text: string;
     try {
       text = this.#decoder.decode(this.#bytes.subarray(from, to));

@@ -242,3 +242,16 @@ t.test('tuples of independent keys', async (t) => {
   const whole = edn.replace('[7 [1 2]]', '[[7 1] [7 2] [7 3]]');
   t.equal(opsOf(whole)[0]?.key, undefined, 'a read that is answered with something else: the elements are pairs');
 });
+
+t.test('nesting without end is refused in every place', async (t) => {
+  const good = `${'{"index":0,"time":0,"process":0,"type":"info","f":"read","value":null}\n'.repeat(2_000)}`;
+  const deep = '['.repeat(200_000);
+  for (const text of [
+    '#_'.repeat(200_000),
+    `[${'#_'.repeat(200_000)}`,
+    `{:process 0, :type :info, :f :read, :value nil}\n${'#_'.repeat(200_000)}\n`,
+    `${good}{"index":0,"time":0,"process":0,"type":"info","f":"read","value":${deep}}\n${good}`,
+  ]) {
+    t.match(failure(text).message, /brackets nest deeper/);
+  }
+});
