@@ -110,6 +110,13 @@ t.test('a cluster of processes', async (t) => {
     t.match(records(folder, '3')[1], { type: 'exit', pid, ordered: true, signal: 'SIGKILL', lastLogLines: [] });
   });
 
+  t.test('asked to start twice at once, it starts once', async (t) => {
+    await world.kill('3');
+    const [first, second] = await Promise.all([world.start('3'), world.start('3')]);
+    t.match(first, { effect: 'proven' });
+    t.match(second, { effect: 'moot', proof: { reason: 'it was being started' } });
+  });
+
   t.test('clocks bend and straighten, by the word of the node itself', async (t) => {
     const straight = { wallOffsetMs: 0, wallRate: 1, monotonicRate: 1 };
     t.match(await world.setClock('1', { ...straight, wallOffsetMs: 60_000 }), { effect: 'proven' });

@@ -64,7 +64,7 @@ export class FileDamage {
   /** Whether this is what a node says that will not start because of what was done to its files. */
   isRefusal(message: string): boolean {
     return [...this.#damaged].some(
-      (file) => message.includes(file) || message.includes(`${file.split('/')[0]} at byte`),
+      (file) => message.includes(file) || new RegExp(`(^|[\\s:])${file.split('/')[0]} at byte`).test(message),
     );
   }
 

@@ -57,6 +57,8 @@ export class LocalNode {
   readonly #starvation: NodeStarvation;
   #state: State = 'down';
   #stopping = false;
+  /** Two faults may end at the same time: a node is one process. */
+  #starting: Promise<Effect> | undefined;
   #incarnation: string | undefined;
   /** How its clock is bent; outlives its process, as a machine's would. */
   #clock: { readonly fault: ClockFault; readonly setAt: Instant } = { fault: trueClock, setAt: since(instant()) };
@@ -118,6 +120,20 @@ export class LocalNode {
 
   /** Proven by a new incarnation that answers, or by a refusal to start with files that were damaged. */
   async start(mechanism: string): Promise<Effect> {
+    if (this.#starting !== undefined) {
+      await this.#starting;
+      return { effect: 'moot', mechanism, proof: { reason: 'it was being started' } };
+    }
+    const started = this.#start(mechanism);
+    this.#starting = started;
+    try {
+      return await started;
+    } finally {
+      this.#starting = undefined;
+    }
+  }
+
+  async #start(mechanism: string): Promise<Effect> {
     if (this.#state !== 'down') return { effect: 'moot', mechanism, proof: { state: this.#state } };
     if (this.#stopping) return { effect: 'moot', mechanism, proof: { reason: 'the run has ended' } };
     const unusable = this.#damage.isWiped ? 'its disk is empty: it must be added as a new member' : this.#disk.unusable;
@@ -257,6 +273,8 @@ export class LocalNode {
   /** The end of the run; the node cannot be started again. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    await this.#process.stop();
+    await this.#starting;
     await this.#process.stop();
     await this.#process.close();
   }

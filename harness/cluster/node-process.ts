@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import type { NodeId } from '../../nemesis/world.ts';
 import { LineWriter } from '../../results/store/append.ts';
 import { files } from '../../results/store/layout.ts';
+import { invariant } from '../invariant.ts';
 import type { ProcessRecord } from './exits.ts';
 import { type Listening, type LogRecord, lastWords, NodeLog, parseListening, parseRecord } from './node-log.ts';
 import { PreloadControl } from './preload-control.ts';
@@ -94,6 +95,7 @@ export class NodeProcess {
    */
   async start(command: NodeCommand): Promise<Listening> {
     const { reaper, now, onExit } = this.#options;
+    invariant(this.#running === undefined, `node ${this.node} is one process`);
     // A session of its own: Ctrl-C on the terminal is for the harness, which ends nodes in its own order.
     const subprocess = execa(process.execPath, command.arguments, {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
