@@ -141,7 +141,7 @@ export function receiveSnapshot(
           continue;
         }
         await sink!.finish();
-        if (over) return;
+        // All of it is there, also when the connection broke meanwhile; whoever waits for its end must hear of it.
         over = true;
         received(message!);
         connection.end();

@@ -179,6 +179,31 @@ t.test('a snapshot of which no more comes is given up, so that another can', asy
   t.match(two.refusals, [/snapshot from node 1: no more of the snapshot for 5000 ms/]);
 });
 
+t.test('a snapshot whose sender dies while the whole of it is made durable has arrived', async (t) => {
+  const world = new MemoryWorld(4);
+  const one = await station(world, 1, 'c');
+  let durable: (() => void) | undefined;
+  const finish = () =>
+    new Promise<void>((resolve) => {
+      durable = resolve;
+    });
+  const abort = async () => {
+    t.fail('it is kept');
+  };
+  const sink: SnapshotSink = { write: async () => {}, finish, abort };
+  const two = await station(world, 2, 'c', { snapshotBegins: async () => sink });
+  one.transport.setPeer(2, { host: 'h', port: 1002 });
+  const confState = { voters: [1], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  const snapshot = { metadata: { index: 9, term: 1, confState }, data: new Uint8Array(0) };
+  const message: Message = { ...newMessage(MessageType.Snap, 2), from: 1, term: 1, snapshot };
+  one.transport.sendSnapshot(message, { next: async () => undefined, close: async () => {} }, () => {});
+  await world.until('its end is there', () => durable !== undefined);
+  world.crash('1');
+  await world.until('the connection is lost', () => two.refusals.length > 0);
+  durable?.();
+  await world.until('it is told', () => two.snapshots.length === 1);
+});
+
 t.test('a snapshot is streamed, in order, and its end is told', async (t) => {
   const world = new MemoryWorld(3);
   const one = await station(world, 1, 'c');
