@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { type CertifiedCall, verifyLinearization } from '../certificate.ts';
+import { type CertifiedCall, verifyCounterexample, verifyLinearization } from '../certificate.ts';
 import { OPEN, pairCalls } from '../history/calls.ts';
 import { parseHistory } from '../history/parse.ts';
 import type { Model } from '../model/model.ts';
@@ -10,6 +10,9 @@ import { checkLinear, type LinearOptions } from './check.ts';
 import { operationOf } from './operations.ts';
 
 const shared = join(process.env.SPLITBRAIN_SHARED ?? join('..', 'shared'), 'histories');
+
+/** The verifier tries all orders: enough for a few dozen operations. */
+const STEPS_MAX = 50_000;
 
 interface Verdict {
   readonly file: string;
@@ -37,6 +40,7 @@ t.test('the verdicts of public histories', { skip: existsSync(shared) ? false : 
   const verdicts = JSON.parse(readFileSync(join(shared, 'VERDICTS.json'), 'utf8')) as readonly Verdict[];
   t.comment('file | expected | got | path | ms');
   let judged = 0;
+  let refutations = 0;
   for (const { file, model, valid } of verdicts) {
     const options = optionsFor(model);
     if (options === undefined) continue;
@@ -48,11 +52,23 @@ t.test('the verdicts of public histories', { skip: existsSync(shared) ? false : 
     const paths = Object.keys(section.details?.paths ?? {}).join('+') || '-';
     t.comment(`${file} | ${valid} | ${section.valid} | ${paths} | ${ms.toFixed(2)}`);
     t.equal(section.valid, VACUOUS.includes(file) ? 'unknown' : valid, file);
+    const calls = pairCalls(events);
+    const known: Model<unknown> = models[options.model];
+    // Every invalid verdict has a counterexample of which the independent verifier finds no order.
+    for (const { evidence } of section.valid === false ? section.anomalies : []) {
+      const parts = evidence.counterexample as unknown as readonly { op: number; completion?: number }[];
+      const kept = parts.map(({ op, completion }): CertifiedCall => {
+        const operation = operationOf(events, calls, calls.invoke.indexOf(op), known, options.failedCas)!;
+        return { operation, invoke: op, complete: completion ?? Number.POSITIVE_INFINITY };
+      });
+      const refuted = verifyCounterexample(known, known.init(options.initial), kept, STEPS_MAX);
+      t.not(refuted, false, `${file}: counterexample of ${kept.length} operations`);
+      if (refuted === undefined) t.comment(`${file}: ${kept.length} operations are too many to try all orders`);
+      else refutations++;
+    }
     if (section.valid !== true) continue;
     // Every valid verdict has a linearization that the independent verifier accepts.
     const certificates = checkLinear(events, { ...options, certificate: true }).details?.certificates;
-    const calls = pairCalls(events);
-    const known: Model<unknown> = models[options.model];
     for (const { key, order } of certificates as unknown as readonly { key?: string; order: readonly number[] }[]) {
       const own: CertifiedCall[] = [];
       for (let call = 0; call < calls.length; call++) {
@@ -68,4 +84,5 @@ t.test('the verdicts of public histories', { skip: existsSync(shared) ? false : 
     }
   }
   t.ok(judged > 100, `${judged} histories were judged`);
+  t.ok(refutations > 30, `${refutations} counterexamples were verified`);
 });
