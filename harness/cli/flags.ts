@@ -77,6 +77,18 @@ export function pairs(flag: string): (given: unknown) => ReadonlyMap<string, str
   };
 }
 
+/** Names with commas between. */
+export function names(flag: string): (given: unknown) => readonly string[] {
+  return (given) => {
+    const all = text(flag)(given)
+      .split(',')
+      .map((name) => name.trim());
+    // What begins with a dash would be an option to the program that is given it.
+    if (all.every((name) => /^[^-\s]\S*$/.test(name))) return all;
+    throw new UsageError(`--${flag} ${all.join(',')}: must be names with commas between`);
+  };
+}
+
 /** A regular expression, as its text. */
 export function expression(flag: string): (given: unknown) => string {
   return (given) => {

@@ -14,7 +14,7 @@ import { type LeftRunning, type Plan, runTest } from '../runner/run.ts';
 import { targets } from '../target/index.ts';
 import { workloads } from '../workload/index.ts';
 import { exitCodeOf } from './exit.ts';
-import { duration, expression, integer, oneOf, someOf, someOrSwarm, swarm, text, threads } from './flags.ts';
+import { duration, expression, integer, names, oneOf, someOf, someOrSwarm, swarm, text, threads } from './flags.ts';
 import { interruptible } from './interruptible.ts';
 import { showProgress } from './progress.ts';
 import { recordedFaults } from './recorded-faults.ts';
@@ -167,6 +167,18 @@ export function flags(yargs: Argv) {
       type: 'boolean',
       default: false,
     })
+    .option('ssh', {
+      describe: 'Run the nodes on these computers, over OpenSSH: user@host,user@host,…',
+      type: 'string',
+      requiresArg: true,
+      coerce: names('ssh'),
+    })
+    .option('ssh-config', {
+      describe: 'A configuration file for OpenSSH, as ssh -F takes it',
+      type: 'string',
+      requiresArg: true,
+      coerce: text('ssh-config'),
+    })
     .option('port', {
       describe: 'The first of the client ports',
       defaultDescription: 'any free ones',
@@ -271,7 +283,13 @@ export async function planOf(given: Flags): Promise<Plan> {
   const { workload, mutant } = given;
   const target = await chooseTarget(given.target);
   const targetOptions = optionsOf(target, given);
-  const nodes = given.nodes ?? target.nodes.default;
+  const ssh = given.ssh && { hosts: given.ssh, config: given['ssh-config'] };
+  const nodes = given.nodes ?? ssh?.hosts.length ?? target.nodes.default;
+  if (ssh !== undefined && ssh.hosts.length !== nodes) {
+    throw new UsageError(`--ssh: ${ssh.hosts.length} computers for ${nodes} nodes`);
+  }
+  const possible = ssh === undefined ? target.faults : target.remoteFaults;
+  if (possible === undefined) throw new UsageError(`--ssh: ${target.name} runs on this computer only`);
   if (nodes > target.nodes.most) {
     throw new UsageError(`--nodes ${nodes}: ${target.name} has at most ${target.nodes.most}`);
   }
@@ -286,15 +304,15 @@ export async function planOf(given: Flags): Promise<Plan> {
   const script = given.faults?.script;
   const scripted = script && [...new Set(script.map(({ kind }) => kind))];
   const isSwarm = given.nemesis === swarm;
-  const asked = given.nemesis === swarm ? target.faults : given.nemesis;
-  const faults = asked ?? scripted ?? (workload.faults ?? defaultKinds).filter((kind) => target.faults.includes(kind));
+  const asked = given.nemesis === swarm ? possible : given.nemesis;
+  const usual = workload.faults ?? defaultKinds;
+  const faults = asked ?? scripted ?? usual.filter((kind) => possible.includes(kind));
   const unasked = scripted?.find((kind) => !faults.includes(kind));
   if (unasked !== undefined) throw new UsageError(`--nemesis leaves out ${unasked}, which --faults has`);
-  const impossible = faults.find((kind) => !target.faults.includes(kind));
+  const impossible = faults.find((kind) => !possible.includes(kind));
   if (impossible !== undefined) {
-    const possible =
-      target.faults.length === 0 ? 'has nothing to break; leave it out' : `knows ${target.faults.join(', ')}`;
-    throw new UsageError(`--nemesis ${impossible}: ${target.name} ${possible}`);
+    const known = possible.length === 0 ? 'has nothing to break; leave it out' : `knows ${possible.join(', ')}`;
+    throw new UsageError(`--nemesis ${impossible}: ${target.name} ${known}${ssh ? ' over SSH' : ''}`);
   }
   const seed = given.seed ?? randomInt(seedBound);
   const concurrency = given.concurrency(nodes);
@@ -318,6 +336,8 @@ export async function planOf(given: Flags): Promise<Plan> {
     mutant: mutant?.name ?? null,
     faults: given.faults?.path ?? null,
     'log-pattern': given['log-pattern'] ?? null,
+    ssh: given.ssh ?? null,
+    'ssh-config': given['ssh-config'] ?? null,
   };
   const plan: Plan = {
     name: mutant?.name ?? workload.name,
@@ -338,6 +358,7 @@ export async function planOf(given: Flags): Promise<Plan> {
     convergeMaxMs,
     seed,
     port: given.port,
+    ssh,
     systemFolder: mutant && plant(mutant),
     runsRoot: given.results,
     options,

@@ -43,6 +43,8 @@ export interface Plan {
   readonly convergeMaxMs: number;
   readonly seed: number;
   readonly port?: number | undefined;
+  /** The computers of the nodes; undefined: all on this one. */
+  readonly ssh?: SetUp['ssh'];
   /** The nodes are not ended when the run is over. */
   readonly leaveRunning?: boolean;
   /** The compiled system with a planted bug, in place of the target's own. */
@@ -111,6 +113,7 @@ export async function runTest(
       nodes: plan.nodes,
       folder: run.folder,
       port: plan.port,
+      ssh: plan.ssh,
       systemFolder: plan.systemFolder,
       opTimeoutMs: plan.opTimeoutMs,
       faults: plan.faults,

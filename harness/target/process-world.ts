@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClockFault, Disturbance, Effect, Link, NodeId } from '../../nemesis/world.ts';
@@ -9,12 +9,17 @@ import type { ProcessRecord } from '../cluster/exits.ts';
 import { createNetwork, type Network } from '../cluster/network/network.ts';
 import { NodeLog } from '../cluster/node-log.ts';
 import { type Reaper, startReaper } from '../cluster/reaper.ts';
+import { thisMachine } from './machine.ts';
 import { ServerProcess, type ServerSpec } from './server-process.ts';
+import { SshMachine } from './ssh-machine.ts';
 import type { SetUp } from './target.ts';
 import type { ServerWorld } from './user-target.ts';
 
 /** What can be done to any program. */
 export const processFaults: readonly string[] = ['partition', 'pause', 'kill', 'loss'];
+
+/** What can be done to one on another computer. */
+export const remoteFaults: readonly string[] = ['pause', 'kill'];
 
 /** Those of them that need a network of namespaces. */
 const networkFaults: readonly string[] = ['partition', 'loss'];
@@ -24,7 +29,7 @@ const untilMaxMs = 30_000;
 
 /** What one kind of store adds to processes. */
 export interface ProcessWorldOptions {
-  readonly setUp: Pick<SetUp, 'folder' | 'faults' | 'random' | 'now' | 'port' | 'signal'>;
+  readonly setUp: Pick<SetUp, 'folder' | 'faults' | 'random' | 'now' | 'port' | 'signal' | 'ssh'>;
   readonly nodes: readonly NodeId[];
   /** The nodes that now believe to lead; asked of themselves. */
   readonly primaries: () => Promise<readonly NodeId[]>;
@@ -49,12 +54,19 @@ export class ProcessWorld implements ServerWorld {
   readonly #options: ProcessWorldOptions;
   /** Undefined: all nodes are on the loopback, and no link can be cut. */
   readonly #network: Network | undefined;
+  /** Of nodes that are on other computers. */
+  readonly #machines: ReadonlyMap<NodeId, SshMachine>;
   readonly #places: ReadonlyMap<NodeId, Place>;
   readonly #ended = new AbortController();
   readonly #ports = new Set<number>();
   #stopped: Promise<void> | undefined;
 
-  private constructor(options: ProcessWorldOptions, reaper: Reaper, network: Network | undefined) {
+  private constructor(
+    options: ProcessWorldOptions,
+    reaper: Reaper,
+    network: Network | undefined,
+    machines: ReadonlyMap<NodeId, SshMachine>,
+  ) {
     const { nodes, setUp } = options;
     this.nodes = nodes;
     this.random = setUp.random;
@@ -66,6 +78,7 @@ export class ProcessWorld implements ServerWorld {
     };
     this.#options = options;
     this.#network = network;
+    this.#machines = machines;
     this.#places = new Map(
       nodes.map((node) => {
         const folder = join(setUp.folder, files.nodes, node);
@@ -85,23 +98,50 @@ export class ProcessWorld implements ServerWorld {
     setUp.signal?.throwIfAborted();
     const reaper = await startReaper();
     const needed = setUp.faults.filter((kind) => networkFaults.includes(kind));
+    const machines = new Map<NodeId, SshMachine>();
     try {
-      return new ProcessWorld(options, reaper, needed.length > 0 ? await createNetwork(nodes, reaper) : undefined);
+      for (const [at, node] of nodes.entries()) {
+        const host = setUp.ssh?.hosts[at];
+        if (setUp.ssh !== undefined && host !== undefined) {
+          machines.set(node, await SshMachine.reach(host, setUp.ssh, reaper));
+        }
+      }
+      const network = needed.length > 0 ? await networkOf(nodes, reaper, needed) : undefined;
+      return new ProcessWorld(options, reaper, network, machines);
     } catch (error) {
+      for (const machine of machines.values()) await machine.close();
       await reaper.close();
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`no ${needed.join(' and no ')} on this machine: ${reason}; leave it out with --nemesis`);
+      throw error;
     }
   }
 
   /** The address that the node's servers are to listen on. */
   address(node: NodeId): string {
-    return this.#network?.address(node) ?? '127.0.0.1';
+    return this.#network?.address(node) ?? this.#machines.get(node)?.address ?? '127.0.0.1';
   }
 
   /** Where the harness reaches that port of the node: `127.0.0.1:20411`. */
   async reach(node: NodeId, port: number): Promise<string> {
-    return `127.0.0.1:${(await this.#network?.forward(node, port)) ?? port}`;
+    if (this.#network !== undefined) return `127.0.0.1:${await this.#network.forward(node, port)}`;
+    return `${this.address(node)}:${port}`;
+  }
+
+  /** The folder for what the node's servers keep, on the computer where they run; it is there. */
+  dataFolder(node: NodeId): string {
+    const machine = this.#machines.get(node);
+    if (machine !== undefined) return `${machine.folder}/data`;
+    const folder = join(this.folder(node), 'data');
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return folder;
+  }
+
+  /** Writes a file for the node's servers, on their computer. @returns its path there */
+  async write(node: NodeId, name: string, text: string): Promise<string> {
+    const machine = this.#machines.get(node);
+    if (machine !== undefined) return machine.write(name, text);
+    const path = join(this.dataFolder(node), name);
+    writeFileSync(path, text);
+    return path;
   }
 
   /** `nodes/<n>/` of the run folder. */
@@ -126,7 +166,14 @@ export class ProcessWorld implements ServerWorld {
     ];
     const server = new ServerProcess(
       { ...spec, command, arguments: words },
-      { node, log, records, reaper: this.reaper, now: this.#options.setUp.now },
+      {
+        node,
+        log,
+        records,
+        reaper: this.reaper,
+        machine: this.#machines.get(node) ?? thisMachine,
+        now: this.#options.setUp.now,
+      },
     );
     servers.push(server);
     return server;
@@ -246,6 +293,7 @@ export class ProcessWorld implements ServerWorld {
       records.close();
       await log.close();
     }
+    for (const machine of this.#machines.values()) await machine.close();
     await this.#network?.close();
     await this.reaper.close();
   }
@@ -278,4 +326,14 @@ export class ProcessWorld implements ServerWorld {
 
 function pidsOf(servers: readonly ServerProcess[]): string {
   return servers.map(({ pid }) => pid ?? '-').join(' ');
+}
+
+/** @throws saying which faults cannot be had */
+async function networkOf(nodes: readonly NodeId[], reaper: Reaper, needed: readonly string[]): Promise<Network> {
+  try {
+    return await createNetwork(nodes, reaper);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`no ${needed.join(' and no ')} on this machine: ${reason}; leave it out with --nemesis`);
+  }
 }

@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { SetUp } from './target.ts';
 
 /** A program that a target needs is not on this machine: told in one line. */
 export class ProgramMissing extends Error {
@@ -16,6 +17,11 @@ export function findProgram(name: string, debianPackage: string, otherFolders: r
   const found = folders.map((folder) => join(folder, name)).find(isExecutable);
   if (found !== undefined) return found;
   throw new ProgramMissing(`${name} is not on this machine; on Debian: apt-get install ${debianPackage}`);
+}
+
+/** As `findProgram`; on other computers it is wherever PATH has it there. */
+export function programFor({ ssh }: Pick<SetUp, 'ssh'>, name: string, debianPackage: string): string {
+  return ssh === undefined ? findProgram(name, debianPackage) : name;
 }
 
 /** Whether it is a file that can be run. */

@@ -6,7 +6,7 @@ import type { ProcessRecord } from '../cluster/exits.ts';
 import { lastWords, type NodeLog } from '../cluster/node-log.ts';
 import type { Reaper } from '../cluster/reaper.ts';
 import { withinMs } from '../cluster/within.ts';
-import { signalTree, untilStates } from './process-tree.ts';
+import type { Expected, Machine } from './machine.ts';
 
 /** A server that a node runs: any program that serves in the foreground. */
 export interface ServerSpec {
@@ -29,6 +29,7 @@ export interface ServerContext {
   readonly log: NodeLog;
   readonly records: LineWriter<ProcessRecord>;
   readonly reaper: Reaper;
+  readonly machine: Machine;
   /** Nanoseconds since the start of the run. */
   readonly now: () => number;
 }
@@ -47,7 +48,8 @@ interface Running {
 
 const startTimeoutMs = 30_000;
 const readyPollMs = 50;
-const endTimeoutMs = 5000;
+/** Over SSH each look takes a connection. */
+const endTimeoutMs = 15_000;
 
 /** One server over all of its lives: starts it, stops, resumes and ends it with all of its children. */
 export class ServerProcess {
@@ -95,24 +97,24 @@ export class ServerProcess {
     const running = this.#running;
     if (running === undefined) return undefined;
     running.ordered = true;
-    signalTree(running.pid, 'SIGSTOP');
-    const pids = signalTree(running.pid, 'SIGKILL');
+    await this.#signal('SIGSTOP');
+    const pids = await this.#signal('SIGKILL');
     const exit = await withinMs(endTimeoutMs, `${this.spec.name} did not end on SIGKILL`, running.exited);
-    await untilStates(pids, (state) => state === undefined || state === 'Z', endTimeoutMs);
-    return exit;
+    const { reached } = await this.#untilStates(pids, 'gone');
+    // Of a process elsewhere only the connection's end is seen here.
+    return exit.code === 255 && reached ? { code: null, signal: 'SIGKILL' } : exit;
   }
 
   /** SIGSTOP to all of its processes. @returns what the kernel shows of them */
   async pause(): Promise<{ readonly reached: boolean; readonly states: string }> {
-    const pids = this.#signal('SIGSTOP');
     this.#isPaused = true;
-    return untilStates(pids, (state) => state === undefined || state === 'T', endTimeoutMs);
+    return this.#untilStates(await this.#signal('SIGSTOP'), 'stopped');
   }
 
   async resume(): Promise<{ readonly reached: boolean; readonly states: string }> {
-    const pids = this.#signal('SIGCONT');
+    const seen = await this.#untilStates(await this.#signal('SIGCONT'), 'running');
     this.#isPaused = false;
-    return untilStates(pids, (state) => state !== 'T', endTimeoutMs);
+    return seen;
   }
 
   /** The end of the run: SIGTERM, and SIGKILL for one that does not follow. */
@@ -120,18 +122,25 @@ export class ServerProcess {
     const running = this.#running;
     if (running === undefined) return;
     running.ordered = true;
-    this.#signal('SIGCONT');
-    process.kill(running.pid, 'SIGTERM');
+    await this.#signal('SIGCONT');
+    await this.#signal('SIGTERM');
     await withinMs(endTimeoutMs, 'it did not end', running.exited).catch(() => this.kill());
   }
 
-  #signal(signal: NodeJS.Signals): readonly number[] {
-    return this.#running === undefined ? [] : signalTree(this.#running.pid, signal);
+  async #signal(signal: NodeJS.Signals): Promise<readonly number[]> {
+    const { machine } = this.#context;
+    return this.#running === undefined ? [] : machine.signal(this.spec.name, this.#running.pid, signal);
+  }
+
+  #untilStates(pids: readonly number[], expected: Expected) {
+    return this.#context.machine.untilStates(this.spec.name, pids, expected, endTimeoutMs);
   }
 
   async #spawn(): Promise<Running> {
-    const { node, log, records, reaper, now } = this.#context;
-    const { command, arguments: words, environment, folder, speak, name } = this.spec;
+    const { node, log, records, reaper, machine, now } = this.#context;
+    const { environment, folder, speak, name } = this.spec;
+    const given = [this.spec.command, ...this.spec.arguments] as const;
+    const [command, ...words] = machine.command(name, given, environment ?? {});
     // A session of its own: Ctrl-C on the terminal is for the harness, which ends nodes in its own order.
     const subprocess = execa(command, words, {
       stdio: [speak === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

@@ -1,5 +1,6 @@
 import type { Value } from '../../checker/history/op.ts';
 import type { NodeId, World } from '../../nemesis/world.ts';
+import type { SshOptions } from './ssh-machine.ts';
 
 /** An operation on its way to a node. */
 export interface Request {
@@ -81,6 +82,8 @@ export interface SetUp {
   readonly mechanisms?: readonly string[];
   /** The target's own options, all of them, by name. */
   readonly options: { readonly [name: string]: string };
+  /** The computers of the nodes, in order; undefined: all on this one. */
+  readonly ssh?: SshOptions | undefined;
   /** A seeded integer in [0, bound). */
   readonly random: (bound: number) => number;
   /** Nanoseconds since the start of the run. */
@@ -109,6 +112,8 @@ export interface Target {
   /** How many nodes it has unless `--nodes` says otherwise, and at most. */
   readonly nodes: { readonly default: number; readonly most: number };
   readonly options: { readonly [name: string]: TargetOption };
+  /** The kinds of faults that can be done to its nodes on other computers; undefined: it runs on this one only. */
+  readonly remoteFaults?: readonly string[];
   /** Whether its nodes write the audit files that the committed-log audit reads. */
   readonly audited: boolean;
   /** Starts the store; resolves when every node serves. Rejects with one clear line, and leaves nothing behind. */

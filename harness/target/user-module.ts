@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { faultKinds } from '../../nemesis/kinds.ts';
 import { workloads } from '../workload/index.ts';
 import { asyncClient } from './async-client.ts';
-import { ProcessWorld } from './process-world.ts';
+import { ProcessWorld, remoteFaults } from './process-world.ts';
 import { type Client, nodeNames, type Outcome, type SetUp, type System, type Target } from './target.ts';
 import type { Tools, UserSystem, UserTarget } from './user-target.ts';
 
@@ -22,6 +22,7 @@ const userTarget = z.object({
   name: z.string().min(1),
   workloads: z.array(z.enum([...workloads.keys()])).min(1),
   faults: z.array(z.enum(faultKinds)).default([]),
+  remoteFaults: z.array(z.enum(remoteFaults)).optional(),
   nodes: z.object({ default: count, most: count }).default({ default: 3, most: 25 }),
   options: z
     .record(
@@ -71,9 +72,14 @@ export async function loadTarget(path: string): Promise<Target> {
     throw new TargetModuleError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (exported.default === undefined) throw new TargetModuleError(`${path}: it has no default export`);
-  const { setUp, ...target } = parsed(userTarget, exported.default, `${path}: its default export`);
+  const {
+    setUp,
+    remoteFaults: remote,
+    ...target
+  } = parsed(userTarget, exported.default, `${path}: its default export`);
   return {
     ...target,
+    ...(remote && { remoteFaults: remote }),
     options: Object.fromEntries(
       Object.entries(target.options).map(([name, { about, values, default: unless }]) => [
         name,

@@ -14,6 +14,8 @@ export interface UserTarget {
   readonly faults?: readonly string[];
   /** Without it 3, and 25 at most. */
   readonly nodes?: { readonly default: number; readonly most: number };
+  /** The kinds of faults, `pause` and `kill`, that its nodes can have on other computers; without it `--ssh` is refused. */
+  readonly remoteFaults?: readonly string[];
   /** Its own options, given as `--target-options name=value`. */
   readonly options?: { readonly [name: string]: TargetOption };
   /** Starts the store; resolves when every node serves. Leaves nothing behind when it rejects. */
@@ -60,8 +62,10 @@ export interface ServerWorld extends World {
   port(): Promise<number>;
   /** `HOST:PORT` by which the harness reaches that port of the node. */
   reach(node: string, port: number): Promise<string>;
-  /** `nodes/<n>/` of the run folder, for the node's files. */
-  folder(node: string): string;
+  /** The folder for what the node's servers keep, on the computer where they run; it is there. */
+  dataFolder(node: string): string;
+  /** Writes a file for the node's servers, on their computer. @returns its path there */
+  write(node: string, name: string, text: string): Promise<string>;
   /** Ends all servers and waits until they are gone. */
   stop(): Promise<void>;
 }

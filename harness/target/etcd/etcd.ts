@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import { createHttpExchange } from '../../../system/client/index.ts';
 import { kvClient, kvWorkloads } from '../kv-operations.ts';
-import { ProcessWorld, processFaults } from '../process-world.ts';
-import { findProgram } from '../program.ts';
+import { ProcessWorld, processFaults, remoteFaults } from '../process-world.ts';
+import { programFor } from '../program.ts';
 import { type NodeStatus, nodeNames, type SetUp, type System, type Target } from '../target.ts';
 import { storeOver } from '../versioned-store.ts';
 import { EtcdGateway } from './gateway.ts';
@@ -22,6 +21,7 @@ export const etcd: Target = {
   audited: false,
   faults: processFaults,
   nodes: { default: 3, most: 9 },
+  remoteFaults,
   options: {
     serializable: {
       about: 'etcd reads what the node that is asked has, as old as it may be',
@@ -30,7 +30,7 @@ export const etcd: Target = {
     },
   },
   async setUp(options: SetUp): Promise<System> {
-    const program = findProgram('etcd', 'etcd-server');
+    const program = programFor(options, 'etcd', 'etcd-server');
     const nodes = nodeNames(options.nodes);
     const { exchange, close } = createHttpExchange();
     const members = new Map<string, Member>();
@@ -59,7 +59,7 @@ export const etcd: Target = {
         name: 'etcd',
         command: program,
         arguments: [
-          ...['--name', `n${node}`, '--data-dir', join(world.folder(node), 'data')],
+          ...['--name', `n${node}`, '--data-dir', world.dataFolder(node)],
           ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
           ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
           ...['--initial-cluster', cluster, '--initial-cluster-state', 'new'],

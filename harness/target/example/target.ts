@@ -37,7 +37,7 @@ const target: UserTarget = {
         command: process.execPath,
         arguments: [
           join(import.meta.dirname, 'server.mjs'),
-          ...[world.address(node), String(port), join(world.folder(node), 'log'), primary],
+          ...[world.address(node), String(port), join(world.dataFolder(node), 'log'), primary],
           ...(options.options.cache === 'yes' ? ['cache'] : []),
         ],
         ready: () => answers(node),

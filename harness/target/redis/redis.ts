@@ -1,7 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { ProcessWorld, processFaults } from '../process-world.ts';
-import { findProgram } from '../program.ts';
+import { ProcessWorld, processFaults, remoteFaults } from '../process-world.ts';
+import { programFor } from '../program.ts';
 import { type NodeStatus, nodeNames, type SetUp, type System, type Target } from '../target.ts';
 import { redisClient, redisWorkloads } from './client.ts';
 import { RedisConnection } from './connection.ts';
@@ -34,9 +32,10 @@ export const redis: Target = {
   audited: false,
   faults: processFaults,
   nodes: { default: 3, most: 9 },
+  remoteFaults,
   options: {},
   async setUp(options: SetUp): Promise<System> {
-    const program = findProgram('redis-server', 'redis-server');
+    const program = programFor(options, 'redis-server', 'redis-server');
     const nodes = nodeNames(options.nodes);
     const members = new Map<string, Member>();
     const world = await ProcessWorld.create({
@@ -47,7 +46,7 @@ export const redis: Target = {
     for (const node of nodes) members.set(node, await memberOf(world, node));
     const [first] = members.values();
     if (first === undefined) throw new Error('no node');
-    for (const [node, member] of members) addServers(world, program, node, member, first, nodes.length);
+    for (const [node, member] of members) await addServers(world, program, node, member, first, nodes.length);
     await world.startAll();
     await world.until('the sentinels and replicas of redis did not find each other', () => isWhole(members));
     /** The primary as the node's own sentinel has it. */
@@ -74,22 +73,22 @@ async function memberOf(world: ProcessWorld, node: string): Promise<Member> {
 }
 
 /** Both write their configuration anew when roles change, so each has a file of its own. */
-function addServers(
+async function addServers(
   world: ProcessWorld,
   program: string,
   node: string,
   { host, serverPort, sentinelPort, server, sentinel }: Member,
   first: Member,
   nodes: number,
-): void {
-  const folder = join(world.folder(node), 'data');
-  mkdirSync(folder);
-  const common = [`bind ${host}`, `dir ${folder}`, 'protected-mode no', 'daemonize no'];
-  const serverFile = join(folder, 'redis.conf');
+): Promise<void> {
+  const common = [`bind ${host}`, `dir ${world.dataFolder(node)}`, 'protected-mode no', 'daemonize no'];
   const replicaOf = serverPort === first.serverPort ? [] : [`replicaof ${first.host} ${first.serverPort}`];
-  writeLines(serverFile, [...common, `port ${serverPort}`, 'appendonly yes', 'save ""', ...replicaOf]);
-  const sentinelFile = join(folder, 'sentinel.conf');
-  writeLines(sentinelFile, [
+  const write = (name: string, lines: readonly string[]) => world.write(node, name, `${lines.join('\n')}\n`);
+  const serverFile = await write('redis.conf', [
+    ...[...common, `port ${serverPort}`, 'appendonly yes', 'save ""'],
+    ...replicaOf,
+  ]);
+  const sentinelFile = await write('sentinel.conf', [
     ...common,
     `port ${sentinelPort}`,
     `sentinel monitor ${group} ${first.host} ${first.serverPort} ${Math.floor(nodes / 2) + 1}`,
@@ -100,10 +99,6 @@ function addServers(
   world.add(node, { name: 'redis', command: program, arguments: [serverFile], ready: ready(server) });
   const words = [sentinelFile, '--sentinel'];
   world.add(node, { name: 'sentinel', command: program, arguments: words, ready: ready(sentinel) });
-}
-
-function writeLines(path: string, lines: readonly string[]): void {
-  writeFileSync(path, `${lines.join('\n')}\n`);
 }
 
 async function pongs(address: string): Promise<boolean> {
