@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { relative } from 'node:path';
 import type { Argv } from 'yargs';
 import { type Valid, worst } from '../../checker/verdict.ts';
 import { defaultKinds, faultKinds } from '../../nemesis/kinds.ts';
@@ -18,6 +17,7 @@ import { duration, expression, integer, names, oneOf, someOf, someOrSwarm, swarm
 import { interruptible } from './interruptible.ts';
 import { showProgress } from './progress.ts';
 import { recordedFaults } from './recorded-faults.ts';
+import { commandsOf } from './run-commands.ts';
 import { chooseTarget, optionsOf, targetFlags, toldOptions } from './target-choice.ts';
 import { UsageError } from './usage-error.ts';
 import { verdictText } from './verdict-text.ts';
@@ -385,31 +385,4 @@ function withSwarm(plan: Plan, intervalMs: number): Plan {
 /** The same run with other draws. */
 function withSeed(plan: Plan, seed: number): Plan {
   return { ...plan, seed, options: { ...plan.options, seed }, commands: commandsOf(seed) };
-}
-
-function commandsOf(seed: number): Plan['commands'] {
-  return (folder) => ({ again: againCommand(seed), check: command('check', folder) });
-}
-
-/** What was typed, once, with the seed that it had or was given. */
-function againCommand(seed: number): string {
-  const typed: string[] = [];
-  const words = process.argv.slice(2);
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at] ?? '';
-    if (/^--(json|until-fail)$|^--(seed|test-count)=/.test(word)) continue;
-    if (/^--(seed|test-count)$/.test(word)) at++;
-    else typed.push(word);
-  }
-  return command(...typed, '--seed', String(seed));
-}
-
-/** A line to copy, that runs this very program from this folder. */
-function command(...words: readonly string[]): string {
-  const program = relative(process.cwd(), process.argv[1] ?? '');
-  return ['node', program, ...words].map(shellWord).join(' ');
-}
-
-function shellWord(word: string): string {
-  return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
