@@ -13,6 +13,7 @@ import { standardInput } from './check.ts';
 import { exitCodes } from './exit.ts';
 import { interruptible } from './interruptible.ts';
 import { flagWords, type ModelFlags, modelOf } from './model-flags.ts';
+import { withinTime } from './time-limit.ts';
 import { UsageError } from './usage-error.ts';
 
 interface Given extends ModelFlags {
@@ -44,7 +45,7 @@ export async function shrinkFile(given: Given): Promise<number> {
       options,
       wanted,
       section,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(given['time-limit'])]),
+      signal: withinTime(signal, given['time-limit']),
       onSmaller: (calls, tried) => process.stderr.write(`${seconds(began)} s  ${tried} tried  ${calls} operations\n`),
     }).finally(release);
     writeFileSync(out, shrunk.ops.map(encodeOp).join(''));

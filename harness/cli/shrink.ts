@@ -15,6 +15,7 @@ import { interruptible } from './interruptible.ts';
 import { modelFlags, refuseModel } from './model-flags.ts';
 import { shrinkFile } from './shrink-history.ts';
 import { readSimulated } from './simulated-run.ts';
+import { withinTime } from './time-limit.ts';
 import { UsageError } from './usage-error.ts';
 
 function flags(yargs: Argv) {
@@ -99,7 +100,7 @@ async function shrinkRun(given: Awaited<ReturnType<typeof flags>['argv']>): Prom
     plan,
     ran,
     wanted,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(given['time-limit'])]),
+    signal: withinTime(signal, given['time-limit']),
     onSmaller({ nodes, script, timeLimitMs }, tried) {
       const { operations, faults } = script;
       process.stderr.write(

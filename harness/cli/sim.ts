@@ -17,6 +17,7 @@ import { duration, integer, oneOf, someOf, text } from './flags.ts';
 import { interruptible } from './interruptible.ts';
 import { likenessOf } from './likeness.ts';
 import { Tally } from './sim-tally.ts';
+import { withinTime } from './time-limit.ts';
 
 const tellEveryMs = 2000;
 const onViolation = new Map([
@@ -201,7 +202,7 @@ async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<nu
       options,
       seedFirst,
       seeds,
-      signal: limit === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(limit)]),
+      signal: limit === undefined ? signal : withinTime(signal, limit),
       onOutcome(outcome) {
         tally.add(outcome);
         if (json) console.log(JSON.stringify(outcome));
