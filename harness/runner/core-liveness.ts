@@ -28,7 +28,7 @@ interface Window extends Core {
 /**
  * While faults are on: whatever the other nodes suffer, writes through a core complete (TigerBeetle's liveness; Raft
  * needs PreVote and CheckQuorum for it).
- * @returns undefined when the history knows of no cores
+ * @returns undefined when the history knows of no cores, or of no write through one: nothing was looked at
  */
 export function checkCoreLiveness(history: History): Section | undefined {
   const windows = windowsOf(history);
@@ -43,6 +43,7 @@ export function checkCoreLiveness(history: History): Section | undefined {
   const counts = { cores: judged.length, writes: tried, served };
   const [first] = anomalies;
   if (first !== undefined) return { valid: false, summary: first.message, anomalies, counts };
+  if (tried === 0) return undefined;
   const summary = `${served} of ${tried} writes through ${judged.length} connected majorities completed`;
   return { valid: true, summary, anomalies: [], counts };
 }
