@@ -26,6 +26,8 @@ function history(
 
 t.test('a core that has had its time serves', async (t) => {
   t.equal(checkCoreLiveness(history([], () => 'ok')), undefined, 'nobody knows of cores');
+  const silent = history([[0, '123']], () => 'ok').filter(({ f }) => f === coreName);
+  t.equal(checkCoreLiveness(silent), undefined, 'nothing was written through it');
   const late = history([[0, '123']], (_, at) => (at < 5 ? 'fail' : 'ok'));
   t.match(checkCoreLiveness(late), { valid: true, counts: { cores: 1, writes: 150, served: 150 } });
   const never = history([[0, '123']], () => 'fail');
