@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import yargs, { type Argv } from 'yargs';
 import { version } from '../version.ts';
+import { benchCommand } from './bench.ts';
 import { checkCommand, standardInput } from './check.ts';
 import { doctorCommand } from './doctor.ts';
 import { exitCodes, explain } from './exit.ts';
@@ -61,12 +62,13 @@ async function main(words: readonly string[]): Promise<number> {
     .command(workerCommand.command, workerCommand.describe, workerCommand.builder, (argv) =>
       workerCommand.handler(argv).then(ended),
     )
+    .command(benchCommand.command, benchCommand.describe, (argv: Argv) => benchCommand.builder(argv, ended))
     .command(doctorCommand.command, doctorCommand.describe, doctorCommand.builder, (argv) =>
       doctorCommand.handler(argv).then(ended),
     )
     .demandCommand(
       1,
-      'say what to do: splitbrain test, sim, mutants, nightly, worker, check, export, replay, shrink, report, serve or doctor; --help tells more',
+      'say what to do: splitbrain test, sim, mutants, nightly, worker, check, export, replay, shrink, report, serve, bench or doctor; --help tells more',
     )
     .strict()
     .version(version)
