@@ -22,10 +22,13 @@ export interface Machine {
   ): Promise<{ readonly reached: boolean; readonly states: string }>;
 }
 
-/** Whether a state of `/proc/PID/stat`, undefined when there is no such process, is what is expected. */
+/**
+ * Whether a state of `/proc/PID/stat`, undefined when there is no such process, is what is expected. One that has ended
+ * stays a zombie for as long as its parent, which may be stopped itself, does not wait for it.
+ */
 export function isExpected(state: string | undefined, expected: Expected): boolean {
-  if (expected === 'gone') return state === undefined || state === 'Z';
-  return expected === 'stopped' ? state === undefined || state === 'T' : state !== 'T';
+  if (expected === 'running') return state !== 'T';
+  return state === undefined || state === 'Z' || (expected === 'stopped' && state === 'T');
 }
 
 export const thisMachine: Machine = {
