@@ -7,6 +7,7 @@ import { createRun } from '../../results/store/write.ts';
 import { version } from '../version.ts';
 import { codeVersion } from './code-version.ts';
 import type { SimulationPlan } from './plan.ts';
+import { wallOriginMs } from './sim-clock.ts';
 import { type Simulated, simulate } from './simulation.ts';
 import { loadSystem } from './system-module.ts';
 
@@ -40,6 +41,7 @@ export async function keepRun(given: {
     name: `${plan.script === undefined ? 'sim' : 'shrunk'}-${mutant ?? plan.workload}`,
     seed: plan.seed,
     started: new Date().toISOString(),
+    clockOrigin: new Date(wallOriginMs).toISOString(),
     world: 'simulated',
     workload: plan.workload,
     nodes: cluster.nodes,

@@ -10,7 +10,7 @@ const busyTurns = 4;
 const turnUsMax = 200;
 
 /** 2026-01-01, so that wall times look like wall times. */
-const wallOriginMs = 1_767_225_600_000;
+export const wallOriginMs = 1_767_225_600_000;
 
 interface Armed {
   /** In this node's monotonic time. */

@@ -16,6 +16,8 @@ export interface TestDescription {
   readonly seed: string | number;
   /** UTC, ISO 8601. */
   readonly started: string;
+  /** What the nodes' clocks showed then, UTC, where it is another time: virtual time has its own origin. */
+  readonly clockOrigin?: string | undefined;
   /** `real`: OS processes; `simulated`: virtual time; `history`: only a history was judged. */
   readonly world: 'real' | 'simulated' | 'history';
   readonly workload?: string | undefined;
@@ -36,6 +38,7 @@ const testDescription: z.ZodType<TestDescription> = z.object({
   name: z.string(),
   seed: z.union([z.string(), z.number()]),
   started: z.string(),
+  clockOrigin: z.string().optional(),
   world: z.enum(['real', 'simulated', 'history']),
   workload: z.string().optional(),
   nodes: z.array(z.string()),
