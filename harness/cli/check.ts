@@ -11,6 +11,7 @@ import { checkFile } from '../check/check-file.ts';
 import { judge } from '../runner/judge.ts';
 import { exitCodeOf } from './exit.ts';
 import { text } from './flags.ts';
+import { judgeHistoryRun } from './history-run.ts';
 import { modelFlags, modelOf, refuseModel } from './model-flags.ts';
 import { UsageError } from './usage-error.ts';
 import { verdictText } from './verdict-text.ts';
@@ -54,14 +55,14 @@ async function checkRun(given: Flags): Promise<number> {
   refuseModel(given);
   const { what, results: root, json } = given;
   const folder = findRun(root, what);
-  const { name, nodes, seed } = readTest(folder);
-  const results = judge(folder);
+  const { name, nodes, seed, world } = readTest(folder);
+  const results = world === 'history' ? await judgeHistoryRun(folder) : judge(folder);
   writeResults(folder, results);
   const report = writeReport(folder);
   if (json) {
     console.log(JSON.stringify({ folder, report, ...results }));
   } else {
-    const title = `${name} on ${nodes.length} nodes, seed ${seed}`;
+    const title = world === 'history' ? name : `${name} on ${nodes.length} nodes, seed ${seed}`;
     console.log(verdictText(results, title, [['report', report]], process.stdout));
   }
   return exitCodeOf(results.valid);

@@ -157,6 +157,15 @@ t.test('a history of another tool is judged as any model', async (t) => {
   const overdrawn = ['--model', 'bank', '--allow-negative-balances', '--total-amount', '10', '--accounts', 'a,b'];
   t.equal((await check('bank.json', ...overdrawn)).exitCode, exitCodes.valid);
   t.match((await check('set.edn', '--model', 'set-full')).stdout, /lost-element: 1, added by operation 0/);
+
+  const reported = await splitbrain(['report', 'skew.ndjson', '--model', 'list-append'], { cwd: dir });
+  t.equal(reported.exitCode, exitCodes.invalid);
+  t.match(reported.stdout, /results\/runs\/skew\/.*report\.html\n$/);
+  const latest = join(dir, 'results/runs/latest');
+  t.match(readFileSync(join(latest, 'anomaly.txt'), 'utf8'), /T1 < T2, because T1 read key x as \[\]/);
+  const kept = readFileSync(join(latest, 'results.json'), 'utf8');
+  t.equal((await check('skew')).exitCode, exitCodes.invalid);
+  t.same(JSON.parse(readFileSync(join(latest, 'results.json'), 'utf8')), JSON.parse(kept), 'judged again, the same');
 });
 
 t.test('a run is judged, written down, and judged again from its folder', async (t) => {

@@ -1,17 +1,22 @@
 import type { Argv } from 'yargs';
+import { HistoryError } from '../../checker/history/history-error.ts';
 import { writeReport } from '../../results/report/build.ts';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { findRun } from '../../results/store/read.ts';
-import { exitCodes } from './exit.ts';
+import { isFile } from './check.ts';
+import { exitCodeOf, exitCodes } from './exit.ts';
 import { text } from './flags.ts';
+import { keepHistoryRun } from './history-run.ts';
+import { modelFlags, refuseModel } from './model-flags.ts';
+import { UsageError } from './usage-error.ts';
 
 function flags(yargs: Argv) {
-  return yargs
-    .positional('run', {
-      describe: 'A run folder, a test (its latest run), or latest',
+  return modelFlags(yargs)
+    .positional('what', {
+      describe: 'A run folder, a test (its latest run), latest, or a history file',
       default: 'latest',
       type: 'string',
-      coerce: String,
+      coerce: text('what'),
     })
     .option('results', {
       describe: 'Where run folders are',
@@ -22,15 +27,33 @@ function flags(yargs: Argv) {
     });
 }
 
+type Flags = Awaited<ReturnType<typeof flags>['argv']>;
+
 export const reportCommand = {
-  command: 'report [run]',
-  describe: "Write a run's report.html again",
-  builder: flags,
+  command: 'report [what]',
+  describe: "Write a run's report.html again, or judge a history file and write a report of it",
+  builder: (yargs: Argv) =>
+    flags(yargs)
+      .example('$0 report', 'of the latest run')
+      .example('$0 report history.edn --model cas-register', "of another tool's history, as a run of its own"),
   handler: report,
 };
 
-/** Prints the report's path; gives the exit code. */
-async function report({ run, results: root }: Awaited<ReturnType<typeof flags>['argv']>): Promise<number> {
-  console.log(writeReport(findRun(root, run)));
-  return exitCodes.valid;
+/** Prints the report's path; gives the exit code: of a history file its verdict, as `check` has it. */
+async function report(given: Flags): Promise<number> {
+  const { what, results: root } = given;
+  if (!isFile(what)) {
+    refuseModel(given);
+    console.log(writeReport(findRun(root, what)));
+    return exitCodes.valid;
+  }
+  try {
+    const { folder, results, warnings } = await keepHistoryRun(what, given, root);
+    for (const warning of warnings) process.stderr.write(`${what}: ${warning}\n`);
+    console.log(writeReport(folder));
+    return exitCodeOf(results.valid);
+  } catch (error) {
+    if (error instanceof HistoryError) throw new UsageError(`${what}: ${error.message}`);
+    throw error;
+  }
 }

@@ -20,7 +20,7 @@ function againCommand(seed: number): string {
 }
 
 /** A line to copy, that runs this very program from this folder. */
-function command(...words: readonly string[]): string {
+export function command(...words: readonly string[]): string {
   const program = relative(process.cwd(), process.argv[1] ?? '');
   return ['node', program, ...words].map(shellWord).join(' ');
 }
