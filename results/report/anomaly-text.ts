@@ -1,10 +1,10 @@
-import { describe, type Operation, shorten } from './operation.ts';
+import { type Operation, shorten } from './operation.ts';
 import type { Page } from './page-model.ts';
 import { placeEvents } from './picture/place-events.ts';
 import type { Block, Story } from './story.ts';
 
 const width = 100;
-const nameMax = 30;
+const nameMax = 40;
 const cellMax = 70;
 const lastCellMax = 400;
 
@@ -14,9 +14,9 @@ export function anomalyText({ page }: Page, byIndex: ReadonlyMap<number, Operati
   const verdict = results.valid === false ? 'VIOLATION' : results.valid === true ? 'VALID' : 'UNKNOWN';
   const lines = [
     `${verdict}: ${page.headline}`,
-    `${test.name}, seed ${test.seed}, started ${test.started}; ${page.counts.operations} operations (${page.counts.ok} ok, ${page.counts.fail} failed, ${page.counts.info} unknown)`,
+    `${test.name}${test.world === 'history' ? '' : `, seed ${test.seed}, started ${test.started}`}; ${page.counts.operations} operations (${page.counts.ok} ok, ${page.counts.fail} failed, ${page.counts.info} unknown)`,
     '',
-    ...results.sections.map(({ name, valid, summary }) => `${mark(valid)} ${name.padEnd(12)} ${summary}`),
+    ...results.sections.map(({ name, valid, summary }) => `${mark(valid)} ${name.padEnd(13)} ${summary}`),
     '',
     ...stories.flatMap((story, i) => storyLines(story, i, stories.length, byIndex)),
     ...(page.notChecked.length === 0 ? [] : ['Not checked:', ...page.notChecked.map((text) => `  - ${text}`), '']),
@@ -30,23 +30,25 @@ function mark(valid: boolean | 'unknown'): string {
 }
 
 function storyLines(story: Story, i: number, count: number, byIndex: ReadonlyMap<number, Operation>): string[] {
-  const operations = story.operations.map((index) => byIndex.get(index)).filter((operation) => operation !== undefined);
   return [
     `${'='.repeat(width)}`,
     `Anomaly ${i + 1} of ${count}: ${story.kind}${story.key === undefined ? '' : ` on key ${story.key}`}`,
     story.message,
     `Broken promise: ${story.promise}`,
     '',
-    ...laneLines(operations, new Set(story.marked)),
+    ...laneLines(story, byIndex),
     ...story.blocks.flatMap(blockLines),
   ];
 }
 
-/** A lane a process, in the order of events: `|--- write 5 ---|`; `?>` where the outcome never became known. */
-function laneLines(operations: readonly Operation[], marked: ReadonlySet<number>): string[] {
-  if (operations.length === 0 || operations.length > 40) return [];
-  const nameOf = (operation: Operation): string =>
-    shorten(`${marked.has(operation.invoke) ? '*' : ''}${describe(operation)}`, nameMax);
+const lanesMax = 40;
+
+/** A lane a process, in the order of events: `|--- write 5 ---|`; `~>` where the outcome never became known. */
+function laneLines({ operations: indices, labels }: Story, byIndex: ReadonlyMap<number, Operation>): string[] {
+  const named = new Map(indices.map((invoke, i) => [invoke, shorten(labels[i] ?? '', nameMax)]));
+  const operations = indices.map((index) => byIndex.get(index)).filter((operation) => operation !== undefined);
+  if (operations.length === 0 || operations.length > lanesMax) return [];
+  const nameOf = ({ invoke }: Operation): string => named.get(invoke) ?? '';
   const { places, end } = placeEvents(operations, (operation) => [...nameOf(operation)].length + 1, 3);
   const column = (index: number): number => places.get(index) ?? end;
   // In the order in which they come into the story.
@@ -67,7 +69,7 @@ function laneLines(operations: readonly Operation[], marked: ReadonlySet<number>
     }
     return `process ${String(process).padEnd(5)} ${cells.join('').trimEnd()}`;
   });
-  return [...lines, ''];
+  return ['What the clients saw, in order of events:', ...lines, ''];
 }
 
 function blockLines(block: Block): string[] {
@@ -76,6 +78,8 @@ function blockLines(block: Block): string[] {
       return [...(block.title === undefined ? [] : [`${block.title}:`]), `  ${block.text}`, ''];
     case 'lines':
       return [`${block.title}:`, ...block.lines.map((line) => `  ${line}`), ''];
+    case 'links':
+      return [`${block.title}: ${block.paths.join(', ')}`, ''];
     case 'picture':
       return [];
     case 'table': {

@@ -12,15 +12,16 @@ export interface FaultSpan {
   /** Links that were cut, `1→2`. */
   readonly links: readonly string[];
   readonly mechanisms: readonly string[];
-  /** The worst that was seen of its effect, at its start or its end. */
+  /** Ineffective when any of its effects was; else proven when one of its start was. */
   readonly effect: 'proven' | 'moot' | 'ineffective';
   /** What was seen, one fact a line: `node 2: pid 4711, state T`. */
   readonly proof: readonly string[];
 }
 
-const worstFirst = ['ineffective', 'moot', 'proven'] as const;
-
-/** Pairs the lines of `faults.ndjson` by their id, in order of start. */
+/**
+ * Pairs the lines of `faults.ndjson` by their id, in order of start. Repairs, which have an end and no start, are no
+ * faults; they are told only when one did nothing.
+ */
 export function faultSpans(faults: readonly Fault[]): FaultSpan[] {
   const byId = new Map<number, { start?: Fault; end?: Fault }>();
   for (const fault of faults) {
@@ -32,7 +33,12 @@ export function faultSpans(faults: readonly Fault[]): FaultSpan[] {
     const first = start ?? end;
     if (first === undefined) continue;
     const effects = [...(start?.effects ?? []), ...(end?.effects ?? [])];
-    const ofStart = start?.effects ?? [];
+    const effect = effects.some((one) => one.effect === 'ineffective')
+      ? 'ineffective'
+      : start?.effects.some((one) => one.effect === 'proven')
+        ? 'proven'
+        : 'moot';
+    if (start === undefined && effect !== 'ineffective') continue;
     spans.push({
       id: first.id,
       kind: first.kind,
@@ -42,14 +48,19 @@ export function faultSpans(faults: readonly Fault[]): FaultSpan[] {
       nodes: first.nodes,
       links: (first.links ?? []).map((link) => `${link.from}→${link.to}`),
       mechanisms: [...new Set(effects.map((effect) => effect.mechanism))],
-      effect: worstFirst.find((name) => ofStart.some(({ effect }) => effect === name)) ?? 'moot',
-      proof: effects.map(({ node, effect, proof }) => {
-        const facts = Object.entries(proof).map(([name, value]) => `${name} ${value}`);
-        return `${node === undefined ? '' : `node ${node}: `}${effect}${facts.length === 0 ? '' : `, ${facts.join(', ')}`}`;
-      }),
+      effect,
+      proof: effects.map(proofLine),
     });
   }
   return spans.sort((a, b) => a.start - b.start);
+}
+
+/** `node 2: proven, pid 4711, state T`. What counted to nothing is left out. */
+function proofLine({ node, effect, proof }: Fault['effects'][number]): string {
+  const facts = Object.entries(proof)
+    .filter(([, value]) => value !== 0)
+    .map(([name, value]) => `${name} ${value}`);
+  return `${node === undefined ? '' : `node ${node}: `}${[effect, ...facts].join(', ')}`;
 }
 
 /** `partition halves of 1, 2`. */

@@ -17,8 +17,9 @@ export function leaderships(
     const close = (to: number): void => {
       const from = current?.from ?? to;
       const exit = (processes.get(node) ?? []).find((record) => record.type === 'exit' && record.time > from);
-      const until = Math.min(to, exit?.time ?? to);
-      if (current !== undefined && until > from) found.push({ node, ...current, to: until });
+      // One that began with the last thing that happened is as long as nothing, and still was.
+      const until = Math.max(from, Math.min(to, exit?.time ?? to));
+      if (current !== undefined) found.push({ node, ...current, to: until });
       current = undefined;
     };
     for (const line of lines) {

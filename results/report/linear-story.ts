@@ -1,20 +1,23 @@
 import { z } from 'zod';
 import type { Anomaly } from '../../checker/verdict.ts';
 import { describe, type Operation, show } from './operation.ts';
-import type { Block, Scene } from './story.ts';
+import type { Block, Scene, SpecialBlocks } from './story.ts';
 
-/** What a story of one kind adds around the operations it shows. */
-export interface SpecialBlocks {
-  readonly operations: readonly Operation[];
-  readonly marked: readonly number[];
-  readonly before: readonly Block[];
-  readonly after: readonly Block[];
-  /** Names in the evidence that are told already. */
-  readonly used: ReadonlySet<string>;
-}
+/** Why the checker knows it, where it did not have to search. */
+const conflicts: { readonly [conflict: string]: string } = {
+  'never-written': 'Nobody ever wrote what was read.',
+  'read-before-write': 'It was read before anybody had begun to write it.',
+  'two-cas-from-one-value': 'Two compare-and-sets both found the same value, and each changed it.',
+  'cas-order':
+    'Compare-and-sets fix the order in which the values came, and one that needs an earlier value began after one that needs a later value had ended.',
+  'cas-cycle': 'Compare-and-sets built upon each other in a circle.',
+  'cas-mismatch': 'A compare-and-set was told that another value stood there, and no order has another value there.',
+  zones: 'Of two values, each would have had to be there both before and after the other, though each came once.',
+};
 
 /** The evidence of a `nonlinearizable` anomaly. docs/results.md explains it. */
 const linearEvidence = z.object({
+  conflict: z.string().optional(),
   minimal: z.boolean().optional(),
   prefixes: z
     .array(
@@ -33,21 +36,25 @@ export function linearBlocks(anomaly: Anomaly, scene: Scene): SpecialBlocks | un
   if (anomaly.kind !== 'nonlinearizable') return undefined;
   const parsed = linearEvidence.safeParse(anomaly.evidence);
   if (!parsed.success || anomaly.ops.length === 0) return undefined;
-  const { prefixes = [], minimal } = parsed.data;
+  const { prefixes = [], minimal, conflict } = parsed.data;
   const find = (indices: readonly number[]): Operation[] => [
     ...new Set(indices.map((index) => scene.byIndex.get(index)).filter((operation) => operation !== undefined)),
   ];
   const operations = find(anomaly.ops).sort((a, b) => a.invoke - b.invoke);
   const refused = find(prefixes.flatMap((prefix) => prefix.refused.map(({ op }) => op)));
   const before: Block[] = [];
-  if (minimal !== undefined) {
-    before.push({
-      type: 'text',
-      text: minimal
-        ? `These ${operations.length} operations alone cannot be put into any order that explains what they answered; without any one of them, the rest can.`
-        : `These ${operations.length} operations cannot be put into any order that explains what they answered; fewer may already be enough, as the search for that reached its bound.`,
-    });
-  }
+  const count = operations.length;
+  const these = count === 1 ? 'This operation alone' : `These ${count} operations alone`;
+  const why = conflict === undefined ? undefined : conflicts[conflict];
+  before.push({
+    type: 'text',
+    text: [
+      `${these} cannot be put into any order that explains ${count === 1 ? 'its answer' : 'their answers'}.`,
+      ...(why === undefined ? [] : [why]),
+      ...(minimal === true && count > 1 ? ['Without any one of them, the rest can.'] : []),
+      ...(minimal === false ? ['Fewer may already be enough: the search for that reached its bound.'] : []),
+    ].join(' '),
+  });
   const after: Block[] = [];
   const rows = prefixes.flatMap(({ state, refused: list }) =>
     list.map(({ op, why }) => ({ op, state, why, operation: scene.byIndex.get(op) })),
@@ -84,7 +91,7 @@ export function linearBlocks(anomaly: Anomaly, scene: Scene): SpecialBlocks | un
       }),
     });
   }
-  const used = new Set(['minimal', 'prefixes', 'counterexample', 'initial']);
+  const used = new Set(['minimal', 'prefixes', 'counterexample', 'initial', 'conflict']);
   return { operations, marked: refused.map(({ invoke }) => invoke), before, after, used };
 }
 

@@ -17,7 +17,7 @@ const levels: { readonly [level: string]: string } = {
   50: 'error',
   60: 'fatal',
 };
-const notShown = new Set(['level', 'time', 'event', 'msg', 'pid', 'hostname', 'node']);
+const notShown = new Set(['level', 'time', 'event', 'message', 'msg', 'pid', 'hostname', 'node']);
 
 /** Parses one line of pino's NDJSON; anything else is kept as the text it is. */
 export function parseLogLine(line: string, startedMs: number): LogLine {
@@ -30,7 +30,7 @@ export function parseLogLine(line: string, startedMs: number): LogLine {
   const text = [
     level === 'info' ? undefined : level.toUpperCase(),
     event,
-    typeof fields.msg === 'string' ? fields.msg : undefined,
+    ...[fields.msg, fields.message].filter((said) => typeof said === 'string'),
     ...rest.map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`),
   ];
   return {

@@ -71,32 +71,57 @@ export function operationsByIndex(operations: readonly Operation[]): Map<number,
   return byIndex;
 }
 
-/** `write 5`, `read → 5`, `cas 1 → 2`, `append y 1, r x → [1 2]`: as short as can be read. */
-export function describe(operation: Pick<Operation, 'f' | 'input' | 'output' | 'outcome'>): string {
-  const { f, input, output, outcome } = operation;
-  const seen = outcome === 'ok' ? (output ?? input) : input;
-  if (f === 'txn' && Array.isArray(seen)) return seen.map(describeStep).join(', ');
-  if (f === 'cas' && Array.isArray(input) && input.length === 2) return `cas ${show(input[0])} → ${show(input[1])}`;
-  if (f === 'read') return outcome === 'ok' ? `read → ${show(output)}` : 'read';
-  if (outcome === 'ok' && output !== undefined && JSON.stringify(output) !== JSON.stringify(input)) {
-    return `${f}${input === undefined || input === null ? '' : ` ${show(input)}`} → ${show(output)}`;
-  }
-  return input === undefined || input === null ? f : `${f} ${show(input)}`;
+/** How an operation is put into words. */
+export interface Wording {
+  /** How many characters of one value are shown. */
+  readonly most?: number;
+  /** Of a transaction, only the steps on these keys; what is left out is shown as `…`. */
+  readonly keys?: readonly Value[];
 }
 
-function describeStep(step: Value): string {
-  if (!Array.isArray(step)) return show(step);
+/** `write 5`, `read → 5`, `cas 1 → 2`, `append y 1, r x → [1 2]`: as short as can be read. */
+export function describe(
+  operation: Pick<Operation, 'f' | 'input' | 'output' | 'outcome'>,
+  { most = 60, keys }: Wording = {},
+): string {
+  const { f, input, output, outcome } = operation;
+  const seen = outcome === 'ok' ? (output ?? input) : input;
+  if (f === 'txn' && Array.isArray(seen)) return describeSteps(seen, most, keys);
+  if (f === 'cas' && Array.isArray(input) && input.length === 2) {
+    return `cas ${show(input[0], most)} → ${show(input[1], most)}`;
+  }
+  if (f === 'read') return outcome === 'ok' ? `read → ${show(output, most)}` : 'read';
+  if (outcome === 'ok' && output !== undefined && JSON.stringify(output) !== JSON.stringify(input)) {
+    return `${f}${input === undefined || input === null ? '' : ` ${show(input, most)}`} → ${show(output, most)}`;
+  }
+  return input === undefined || input === null ? f : `${f} ${show(input, most)}`;
+}
+
+function describeSteps(steps: readonly Value[], most: number, keys: readonly Value[] | undefined): string {
+  const wanted = new Set(keys?.map((key) => JSON.stringify(key)));
+  const concerns = (step: Value): boolean => Array.isArray(step) && wanted.has(JSON.stringify(step[1]));
+  if (wanted.size === 0 || !steps.some(concerns)) return steps.map((step) => describeStep(step, most)).join(', ');
+  const told = steps.filter(concerns).map((step) => describeStep(step, most));
+  return [...told, ...(told.length < steps.length ? ['…'] : [])].join(', ');
+}
+
+function describeStep(step: Value, most: number): string {
+  if (!Array.isArray(step)) return show(step, most);
   const [f, key, value] = step as readonly Value[];
-  if (f === 'r') return value === null || value === undefined ? `r ${show(key)}` : `r ${show(key)} → ${show(value)}`;
-  return [f, key, value].map((part) => (typeof part === 'string' ? part : show(part))).join(' ');
+  if (f === 'r') {
+    return value === null || value === undefined ? `r ${show(key)}` : `r ${show(key)} → ${show(value, most)}`;
+  }
+  return [f, key, value].map((part) => (typeof part === 'string' ? part : show(part, most))).join(' ');
 }
 
 /** A value on one line: strings without quotes where that is not ambiguous, and never more than `most` characters. */
 export function show(value: Value | undefined, most = 60): string {
   if (value === undefined) return '';
-  if (value === null) return 'nil';
+  if (value === null) return 'null';
   const text =
-    typeof value === 'string' && /^[\p{L}_][\p{L}\p{N}_.:/-]*$/u.test(value) && value !== 'nil' ? value : spaced(value);
+    typeof value === 'string' && /^[\p{L}_][\p{L}\p{N}_.:/-]*$/u.test(value) && value !== 'null'
+      ? value
+      : spaced(value);
   return shorten(text, most);
 }
 

@@ -23,9 +23,11 @@ export interface PageData {
   readonly keys: number;
   readonly nodes: readonly string[];
   readonly endNs: number;
+  /** The history has times; otherwise its events are a second apart, and only their order means something. */
+  readonly timed: boolean;
   readonly commands: readonly { readonly purpose: string; readonly command: string }[];
   /** Files beside this one, by relative path. */
-  readonly links: readonly { readonly name: string; readonly path: string }[];
+  readonly links: readonly string[];
   /** The unit of the columns' times, in nanoseconds: microseconds, or longer for a run of more than an hour. */
   readonly unitNs: number;
 }

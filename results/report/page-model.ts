@@ -1,6 +1,8 @@
+import { basename } from 'node:path';
 import type { Section, Valid } from '../../checker/verdict.ts';
+import { files } from '../store/layout.ts';
 import { columnsOf, ratesOf, stringMax } from './columns.ts';
-import { faultSpans } from './fault-span.ts';
+import { type FaultSpan, faultSpans } from './fault-span.ts';
 import { downs, leaderships } from './leadership.ts';
 import { type LogLine, parseLogLine } from './log-line.ts';
 import type { ReportModel } from './model.ts';
@@ -25,25 +27,43 @@ export interface Page {
  */
 export function pageOf(model: ReportModel, embeddedMax = embeddedWholeMax): Page {
   const { test, results, history } = model;
-  const operations = pairOperations(history);
+  const timed = history.some(({ time, index }) => time !== index);
+  const operations = pairOperations(timed ? history : inSteps(history));
   const faults = faultSpans(model.faults);
-  const startedMs = Date.parse(test.started);
+  const clockOriginMs = Date.parse(test.clockOrigin ?? test.started);
   const logs = new Map(
     [...model.logs].map(([node, lines]): [string, LogLine[]] => [
       node,
-      lines.slice(-logLinesMax).map((line) => parseLogLine(line, startedMs)),
+      lines.slice(-logLinesMax).map((line) => parseLogLine(line, clockOriginMs)),
     ]),
   );
   const byIndex = operationsByIndex(operations);
   const notes = new Map(history.filter(({ process }) => process === 'nemesis').map(({ index, time }) => [index, time]));
-  const told = Object.entries(results.sections).flatMap(([section, { anomalies, details = {} }]) =>
+  const sections = Object.entries(results.sections).sort(([, a], [, b]) => rank(a.valid) - rank(b.valid));
+  const told = sections.flatMap(([section, { anomalies, details = {} }]) =>
     anomalies.map((anomaly) => ({ section, anomaly, details })),
   );
+  const endNs = Math.max(
+    1,
+    timed ? lastOf(history) : history.length * stepNs,
+    ...faults.map((fault) => fault.end ?? fault.start),
+  );
+  const scene = {
+    byIndex,
+    byOp: new Map(operations.flatMap((operation) => (operation.op === undefined ? [] : [[operation.op, operation]]))),
+    notes,
+    faults,
+    leaderships: leaderships(logs, model.processes, endNs),
+    downs: downs(model.processes, endNs),
+    logs,
+    clockOriginMs,
+    logPaths: model.files.filter((path) => basename(path) === files.log),
+    timed,
+  };
   const stories = told
     .slice(0, storiesMax)
-    .map(({ section, anomaly, details }) => tell(section, anomaly, { byIndex, notes, details, faults, logs }));
+    .map(({ section, anomaly, details }) => tell(section, anomaly, { ...scene, details }));
 
-  const endNs = Math.max(1, lastOf(history), ...faults.map((fault) => fault.end ?? fault.start));
   const unitNs = endNs / 1000 < 0xffffffff ? 1000 : Math.ceil(endNs / 0xffffffff);
   const embedded = embeddedOf(
     operations,
@@ -71,7 +91,6 @@ export function pageOf(model: ReportModel, embeddedMax = embeddedWholeMax): Page
       );
   }
 
-  const sections = Object.entries(results.sections);
   const nodes =
     test.nodes.length > 0 ? test.nodes : [...new Set([...model.logs.keys(), ...model.audits.map(({ node }) => node)])];
   return {
@@ -92,11 +111,11 @@ export function pageOf(model: ReportModel, embeddedMax = embeddedWholeMax): Page
       headline: headlineOf(results.valid, sections, stories),
       stories,
       faults,
-      leaderships: leaderships(logs, model.processes, endNs),
-      downs: downs(model.processes, endNs),
+      leaderships: scene.leaderships,
+      downs: scene.downs,
       phases: phasesOf(history, endNs),
       rates: ratesOf(operations, endNs),
-      notChecked: notChecked(model, sections),
+      notChecked: notChecked(model, faults, sections),
       leftOut,
       ...(embedded.windows !== undefined && { windows: embedded.windows }),
       counts: {
@@ -105,14 +124,27 @@ export function pageOf(model: ReportModel, embeddedMax = embeddedWholeMax): Page
         fail: operations.filter(({ outcome }) => outcome === 'fail').length,
         info: operations.filter(({ outcome }) => outcome === 'info').length,
       },
-      keys: new Set(operations.map(({ key }) => JSON.stringify(key))).size,
+      keys: new Set(operations.flatMap(({ key }) => (key === undefined ? [] : [JSON.stringify(key)]))).size,
       nodes,
       endNs,
+      timed,
       unitNs,
       commands: Object.entries(test.commands).map(([purpose, command]) => ({ purpose, command })),
-      links: model.files.map((path) => ({ name: path, path })),
+      links: model.files,
     },
   };
+}
+
+/** Worst first: what went wrong must not be looked for. */
+function rank(valid: Valid): number {
+  return valid === false ? 0 : valid === 'unknown' ? 1 : 2;
+}
+
+/** An event of a history without times, as long as a second so that the axis counts events. */
+const stepNs = 1e9;
+
+function inSteps(history: ReportModel['history']): ReportModel['history'] {
+  return history.map((op) => ({ ...op, time: op.index * stepNs }));
 }
 
 function lastOf(history: ReportModel['history']): number {
@@ -144,8 +176,12 @@ function headlineOf(
 }
 
 /** What a green page might be thought to say and does not. */
-function notChecked(model: ReportModel, sections: readonly (readonly [string, Section])[]): string[] {
-  const { test, faults, audits } = model;
+function notChecked(
+  model: ReportModel,
+  faults: readonly FaultSpan[],
+  sections: readonly (readonly [string, Section])[],
+): string[] {
+  const { test, audits } = model;
   const list = [...(test.notChecked ?? [])];
   for (const [name, section] of sections) {
     if (section.valid === 'unknown') list.push(`${name}: ${section.reason ?? section.summary}`);
@@ -161,13 +197,17 @@ function notChecked(model: ReportModel, sections: readonly (readonly [string, Se
     );
     return list;
   }
-  if (faults.length === 0 && test.notChecked === undefined)
-    list.push('No fault was injected: the run says nothing about how the cluster stands them.');
+  const kinds = [...new Set(faults.map(({ kind }) => kind))];
+  list.push(
+    kinds.length === 0
+      ? 'No fault was injected: the run says nothing about how the cluster stands them.'
+      : `Only these faults were injected: ${kinds.join(', ')}. The run says nothing about others.`,
+  );
   if (audits.length === 0)
     list.push(
       'There is no audit of what the nodes applied, so lost or repeated entries would show only in what clients read.',
     );
-  if (test.world === 'real')
+  if (test.world === 'real' && !kinds.includes('power-loss'))
     list.push(
       'Power loss: processes were killed, machines were not. What the kernel had not yet written to disk survived.',
     );

@@ -35,7 +35,7 @@ t.test('anomaly.txt tells which promise broke, by which operations, and how to s
   for (const part of [
     /^VIOLATION: process 903 read 9000/,
     /Broken promise: Every operation takes effect once/,
-    /process 903 .*\|\*read → 9000/,
+    /process 903 .*\|▶ read → 9000/,
     /▶ {2}903 .*read → 9000/,
     /would have been legal/,
     /read by process 903 +the register holds 9001 +read → 9001 +read → 9000/,
@@ -113,7 +113,7 @@ t.test('operations are described as one would say them', async (t) => {
   const say = (f: string, input: Value, output: Value, outcome: 'ok' | 'fail' | 'info' = 'ok'): string =>
     describe({ f, input, output, outcome });
   t.equal(say('read', null, 5), 'read → 5');
-  t.equal(say('read', null, null), 'read → nil');
+  t.equal(say('read', null, null), 'read → null');
   t.equal(say('read', null, null, 'info'), 'read');
   t.equal(say('write', 5, 5), 'write 5');
   t.equal(say('cas', [1, 2], [1, 2], 'fail'), 'cas 1 → 2');
@@ -132,7 +132,7 @@ t.test('operations are described as one would say them', async (t) => {
     'append x 1, r y → [1 2]',
   );
   t.equal(say('dequeue', null, 7), 'dequeue → 7');
-  t.equal(show('nil'), '"nil"', 'a text that looks like nothing is told from nothing');
+  t.equal(show('null'), '"null"', 'a text that looks like nothing is told from nothing');
   t.match(show('x'.repeat(1_000_000)), /^"?x{50,60}… \(1,000,00\d characters\)$/);
 });
 
@@ -163,15 +163,54 @@ t.test('what cannot be read is named in the report instead of stopping it', asyn
   t.match(page.notChecked.join('\n'), /audit of node 1, line 1/);
 });
 
+t.test('a node that crashed is told by what it died of, and when by its own clock', async (t) => {
+  const folder = writeSampleRun(t.testdir(), { kind: 'valid' });
+  const clockOrigin = '2026-01-01T00:00:00.000Z';
+  const test = JSON.parse(readFileSync(join(folder, 'test.json'), 'utf8'));
+  writeFileSync(join(folder, 'test.json'), JSON.stringify({ ...test, world: 'simulated', clockOrigin }));
+  const time = Date.parse(clockOrigin) + 2500;
+  const fatal = { level: 'fatal', time, event: 'crash', error: 'InvariantViolation: a gap\n    at append' };
+  const evidence = { node: '2', time: 2.5e9, code: 70, signal: null, lastLogLines: [JSON.stringify(fatal)] };
+  const crash = { kind: 'crash', message: 'node 2 ended by itself', ops: [], evidence };
+  const section = { valid: false, summary: 'crash', anomalies: [crash], counts: {} };
+  writeFileSync(join(folder, 'results.json'), JSON.stringify({ valid: false, sections: { crash: section } }));
+  writeFileSync(
+    join(folder, 'nodes', '1', 'node.log'),
+    `${JSON.stringify({ level: 'info', time: time - 100, event: 'raft', message: '1 became leader at term 3' })}\n`,
+  );
+  const { page } = pageOf(readModel(folder));
+  t.equal(page.headline, 'node 2 ended by itself: InvariantViolation: a gap');
+  t.match(JSON.stringify(page.stories[0]?.blocks), /"2\.400 s","1","raft 1 became leader at term 3"/);
+});
+
+t.test('a history without times says so, and counts its events instead', async (t) => {
+  const folder = writeSampleRun(t.testdir(), { kind: 'history' });
+  const lines = readFileSync(join(folder, 'history.ndjson'), 'utf8').trim().split('\n');
+  const untimed = lines.map((line, index) => JSON.stringify({ ...JSON.parse(line), time: index }));
+  writeFileSync(join(folder, 'history.ndjson'), `${untimed.join('\n')}\n`);
+  const { page, columns } = pageOf(readModel(folder));
+  t.equal(page.timed, false);
+  t.equal(page.endNs, lines.length * 1e9);
+  t.equal((columns.start[1] ?? 0) * page.unitNs, (columns.invoke[1] ?? 0) * 1e9);
+});
+
 t.test('a fault lasts from its start to its end, and one that nobody ended is still there', async (t) => {
   const base = { kind: 'pause', variant: 'one', nodes: ['1'], effects: [] };
   const spans = faultSpans([
     { ...base, id: 2, phase: 'start', time: 9, doneTime: 10 },
     { ...base, id: 1, phase: 'start', time: 3, doneTime: 4 },
     { ...base, id: 1, phase: 'end', time: 5, doneTime: 6 },
+    { ...base, kind: 'heal', id: 3, phase: 'end', time: 11, doneTime: 12 },
   ]);
   t.match(spans, [
     { id: 1, start: 3, end: 6 },
     { id: 2, start: 9, end: undefined },
   ]);
+  t.equal(spans.length, 2, 'a repair is no fault');
+  const effect = (name: 'proven' | 'moot' | 'ineffective') => ({ effect: name, mechanism: 'files', proof: {} });
+  const [span] = faultSpans([
+    { ...base, id: 1, phase: 'start', time: 3, doneTime: 4, effects: [effect('moot'), effect('proven')] },
+    { ...base, id: 1, phase: 'end', time: 5, doneTime: 6, effects: [effect('moot')] },
+  ]);
+  t.equal(span?.effect, 'proven', 'as the verdict counts it: one effect of its start is enough');
 });

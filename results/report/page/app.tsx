@@ -1,13 +1,15 @@
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { describeFault } from '../fault-span.ts';
 import type { Columns, PageData } from '../page-data.ts';
 import type { Story } from '../story.ts';
+import { About } from './about.tsx';
 import { Charts } from './charts.tsx';
+import { Faults } from './faults.tsx';
 import { Help } from './help.tsx';
-import { StoryCard, Table } from './stories.tsx';
+import { StoryCard } from './stories.tsx';
 import { applyScheme, nextScheme, type Scheme } from './theme.ts';
 import { Timeline } from './timeline.tsx';
+import { TimelineTable } from './timeline-table.tsx';
 import { Verdict } from './verdict.tsx';
 import type { View } from './view.ts';
 
@@ -38,7 +40,7 @@ export function App({ page, columns, view }: AppProps): VNode {
     const margin = Math.max((story.to - story.from) / 1e9 / 4, 0.005);
     view.show(story.from / 1e9 - margin, story.to / 1e9 + margin);
     const first = story.marked[0] ?? story.operations[0];
-    if (first !== undefined) view.set({ pinned: first, group: 'key', search: '' });
+    if (first !== undefined) view.set({ pinned: first, search: '' });
     timeline.current?.scrollIntoView({ block: 'start' });
   };
   const showOperation = (invoke: number): void => {
@@ -199,11 +201,21 @@ export function App({ page, columns, view }: AppProps): VNode {
             <span class="key info">? unknown: may happen until the end of the run</span>
             {stories.length > 0 && <span class="key bad">▬ part of an anomaly</span>}
           </p>
+          {!page.timed && (
+            <p class="quiet">
+              The history has no times: the axis counts its events, and only their order means something.
+            </p>
+          )}
           <Timeline page={page} columns={columns} view={view} state={state} />
+          <TimelineTable page={page} columns={columns} state={state} />
         </section>
         <section id="performance" aria-labelledby="performance-title">
           <h2 id="performance-title">Latency and rate</h2>
-          <Charts page={page} columns={columns} view={view} />
+          {page.timed ? (
+            <Charts page={page} columns={columns} view={view} />
+          ) : (
+            <p>The history has no times: nothing can be said of latency and rate.</p>
+          )}
         </section>
         {page.faults.length > 0 && <Faults page={page} view={view} />}
         <About page={page} />
@@ -231,82 +243,4 @@ function JumpTo({ part, name }: { part: string; name: string }): VNode {
 
 function groupOf(value: string): 'key' | 'process' | 'node' {
   return value === 'process' || value === 'node' ? value : 'key';
-}
-
-function Faults({ page, view }: { page: PageData; view: View }): VNode {
-  const weak = page.faults.filter((fault) => fault.effect !== 'proven').length;
-  return (
-    <section id="faults" aria-labelledby="faults-title">
-      <h2 id="faults-title">{page.faults.length} faults</h2>
-      <p class="quiet">
-        {weak === 0
-          ? 'Each was seen to take effect.'
-          : `${page.faults.length - weak} were seen to take effect; ${weak} were not.`}
-      </p>
-      <Table
-        columns={['from', 'to', 'fault', 'took effect', 'by', 'cut links', 'what was seen']}
-        rows={page.faults.map((fault) => [
-          `${(fault.start / 1e9).toFixed(3)} s`,
-          fault.end === undefined ? 'never ended' : `${(fault.end / 1e9).toFixed(3)} s`,
-          describeFault(fault),
-          fault.effect === 'proven' ? '✓ proven' : fault.effect === 'moot' ? '– moot' : '✕ ineffective',
-          fault.mechanisms.join(', '),
-          fault.links.join(' '),
-          fault.proof.join('\n'),
-        ])}
-        onRow={(row) => {
-          const fault = page.faults[row];
-          if (fault === undefined) return;
-          const end = fault.end ?? page.endNs;
-          const margin = Math.max((end - fault.start) / 1e9 / 3, 0.05);
-          view.show(fault.start / 1e9 - margin, end / 1e9 + margin);
-          document.getElementById('timeline')?.scrollIntoView({ block: 'start' });
-        }}
-      />
-    </section>
-  );
-}
-
-function About({ page }: { page: PageData }): VNode {
-  const { test } = page;
-  return (
-    <section id="about" aria-labelledby="about-title">
-      <h2 id="about-title">This run</h2>
-      {page.leftOut.length > 0 && (
-        <>
-          <h3>Left out of this file</h3>
-          <ul>
-            {page.leftOut.map((text) => (
-              <li key={text}>{text}</li>
-            ))}
-          </ul>
-        </>
-      )}
-      <h3>Files</h3>
-      <ul class="files">
-        {page.links.map(({ name, path }) => (
-          <li key={path}>
-            <a href={path.split('/').map(encodeURIComponent).join('/')}>{name}</a>
-          </li>
-        ))}
-      </ul>
-      <h3>Options and versions</h3>
-      <Table
-        columns={['what', 'value']}
-        rows={[
-          ['test', test.name],
-          ['seed', String(test.seed)],
-          ['started', test.started],
-          ['world', test.world],
-          ['nodes', page.nodes.join(', ')],
-          ...Object.entries(test.options).map(([name, value]) => [
-            `--${name}`,
-            typeof value === 'string' ? value : JSON.stringify(value),
-          ]),
-          ...Object.entries(test.versions).map(([name, value]) => [`version of ${name}`, value]),
-          ...Object.entries(test.mechanisms).map(([fault, value]) => [`how ${fault} was done`, value]),
-        ]}
-      />
-    </section>
-  );
 }

@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { type Columns, never, type PageData } from '../page-data.ts';
 import { gutter } from './canvas.ts';
-import { Table } from './stories.tsx';
+import { Table } from './table.tsx';
 import { color, onColors } from './theme.ts';
 import type { View } from './view.ts';
 

@@ -9,7 +9,7 @@ const root = document.getElementById('report');
 if (root !== null) {
   try {
     const { page, columns } = await loadPage();
-    const view = new View(page.endNs / 1e9);
+    const view = new View(page.endNs / 1e9, page.keys === 0 ? 'process' : 'key');
     root.textContent = '';
     render(<App page={page} columns={columns} view={view} />, root);
     document.documentElement.dataset.ready = 'yes';

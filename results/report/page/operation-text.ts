@@ -1,6 +1,6 @@
 import type { Value } from '../../../checker/history/op.ts';
 import { describe } from '../operation.ts';
-import { type Columns, never, outcomes } from '../page-data.ts';
+import { type Columns, never, outcomes, type PageData } from '../page-data.ts';
 
 function valueAt(columns: Columns, column: Uint32Array, i: number): Value | undefined {
   const text = columns.strings[column[i] ?? 0] ?? '';
@@ -26,7 +26,7 @@ export function shortText(columns: Columns, i: number): string {
 }
 
 /** All that is known of an operation, a fact a line. */
-export function factsOf(columns: Columns, i: number, unitNs: number): string[] {
+export function factsOf(columns: Columns, i: number, { unitNs, timed }: PageData): string[] {
   const start = ((columns.start[i] ?? 0) * unitNs) / 1e9;
   const duration = columns.duration[i] ?? never;
   const text = (column: Uint32Array): string => columns.strings[column[i] ?? 0] ?? '';
@@ -38,9 +38,13 @@ export function factsOf(columns: Columns, i: number, unitNs: number): string[] {
     `${outcome === 'ok' ? 'ok' : outcome === 'fail' ? '✗ failed' : '? outcome unknown'}${text(columns.error) === '' ? '' : `: ${text(columns.error)}`}`,
     ...(text(columns.key) === '' ? [] : [`key ${text(columns.key)}`]),
     `process ${columns.process[i]}${text(columns.node) === '' ? '' : `, node ${text(columns.node)}`}`,
-    duration === never
-      ? `called at ${start.toFixed(6)} s, never answered`
-      : `${start.toFixed(6)} s, took ${milliseconds.toFixed(milliseconds < 10 ? 3 : 1)} ms`,
+    ...(timed ? [times(start, duration, milliseconds)] : duration === never ? ['never answered'] : []),
     `history ${columns.invoke[i]}${complete === never ? '' : `, ${complete}`}`,
   ];
+}
+
+function times(start: number, duration: number, milliseconds: number): string {
+  return duration === never
+    ? `called at ${start.toFixed(6)} s, never answered`
+    : `${start.toFixed(6)} s, took ${milliseconds.toFixed(milliseconds < 10 ? 3 : 1)} ms`;
 }

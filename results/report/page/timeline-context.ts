@@ -20,10 +20,10 @@ export function drawContext(canvas: HTMLCanvasElement, page: PageData, view: Vie
   const x = (seconds: number): number => gutter + ((seconds - from) / (to - from)) * (width - gutter);
   context.font = '11px ui-monospace, Menlo, Consolas, monospace';
   context.textBaseline = 'middle';
-  drawAxis(context, from, to, x, width, height);
+  drawAxis(context, view, page.timed ? ' s' : '', x, width, height);
   if (phases > 0) label(context, 'phase', 22);
   for (const { name, from: start, to: end } of page.phases) {
-    bar(context, x(start / 1e9), x(end / 1e9), 22, width, color('quiet'), color('fail-fill'), name);
+    bar(context, x(start / 1e9), x(end / 1e9), 22, width, color('quiet'), color('fail-fill'), [name]);
   }
   for (const [row, kind] of kinds.entries()) {
     const y = 22 + (phases + row) * rowHeight;
@@ -32,16 +32,10 @@ export function drawContext(canvas: HTMLCanvasElement, page: PageData, view: Vie
       if (fault.kind !== kind) continue;
       const left = x(fault.start / 1e9);
       const right = fault.end === undefined ? width : x(fault.end / 1e9);
-      bar(
-        context,
-        left,
-        right,
-        y,
-        width,
-        color('fault'),
-        color('band-strong'),
+      bar(context, left, right, y, width, color('fault'), color('band-strong'), [
         describeFault(fault).slice(kind.length + 1),
-      );
+        fault.variant,
+      ]);
     }
   }
   for (const [row, node] of nodes.entries()) {
@@ -49,21 +43,25 @@ export function drawContext(canvas: HTMLCanvasElement, page: PageData, view: Vie
     label(context, `node ${node}`, y);
     for (const led of page.leaderships) {
       if (led.node !== node) continue;
-      bar(
-        context,
-        x(led.from / 1e9),
-        x(led.to / 1e9),
-        y,
-        width,
-        color('valid'),
-        color('valid-fill'),
+      bar(context, x(led.from / 1e9), x(led.to / 1e9), y, width, color('valid'), color('valid-fill'), [
         `★ leader, term ${led.term}`,
-      );
+        `★ term ${led.term}`,
+        `★${led.term}`,
+      ]);
     }
     for (const down of page.downs) {
       if (down.node !== node) continue;
       const [stroke, fill] = down.ordered ? [color('fault'), color('band-strong')] : [color('bad'), color('bad-fill')];
-      bar(context, x(down.from / 1e9), x(down.to / 1e9), y, width, stroke, fill, down.ordered ? '† down' : '† crashed');
+      bar(
+        context,
+        x(down.from / 1e9),
+        x(down.to / 1e9),
+        y,
+        width,
+        stroke,
+        fill,
+        down.ordered ? ['† down', '†'] : ['† crashed', '†'],
+      );
     }
   }
   drawCursor(context, view, x, height);
@@ -82,7 +80,8 @@ function bar(
   width: number,
   stroke: string,
   fill: string,
-  text: string,
+  /** The first of these that there is room for is written on it. */
+  texts: readonly string[],
 ): void {
   const from = Math.max(left, gutter);
   const to = Math.min(Math.max(right, left + 2), width);
@@ -93,15 +92,15 @@ function bar(
   // The left edge marks the start; it is missing when the start is out of sight.
   if (left >= gutter) context.fillRect(from, y + 2, 2, rowHeight - 4);
   const room = Math.floor((to - from - 8) / 6.7);
-  if (room < 3) return;
+  const text = texts.find(({ length }) => length <= room) ?? (room < 4 ? '' : `${texts[0]?.slice(0, room - 1)}…`);
   context.fillStyle = color('ink');
-  context.fillText(text.length <= room ? text : `${text.slice(0, room - 1)}…`, from + 5, y + rowHeight / 2 + 1);
+  context.fillText(text, from + 5, y + rowHeight / 2 + 1);
 }
 
 function drawAxis(
   context: CanvasRenderingContext2D,
-  from: number,
-  to: number,
+  { state: { from, to } }: View,
+  unit: string,
   x: (seconds: number) => number,
   width: number,
   height: number,
@@ -113,7 +112,7 @@ function drawAxis(
     context.fillStyle = color('line');
     context.fillRect(at, 0, 1, height);
     context.fillStyle = color('quiet');
-    const text = `${tick.toFixed(digits)} s`;
+    const text = `${tick.toFixed(digits)}${unit}`;
     if (at + 60 < width) context.fillText(text, at + 4, 9);
   }
 }

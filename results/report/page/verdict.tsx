@@ -28,10 +28,12 @@ export function Verdict({ page }: { page: PageData }): VNode {
         <div>
           <h1 id="verdict-title">{title}</h1>
           <p class="headline">{page.headline}</p>
-          <p class="quiet">
-            {test.name} · seed {test.seed} · {test.started.replace('T', ' ').replace(/\.\d+Z$|Z$/, '')} UTC ·{' '}
-            {test.world === 'real' ? 'real processes' : test.world === 'simulated' ? 'simulated' : 'a recorded history'}
-          </p>
+          <p class="quiet">{subtitle(page)}</p>
+          {typeof test.options.mutant === 'string' && (
+            <p class="planted">
+              ⚑ This run had the planted bug <b>{test.options.mutant}</b>: a violation is what it is for.
+            </p>
+          )}
         </div>
       </div>
       <div class="facts">
@@ -39,10 +41,10 @@ export function Verdict({ page }: { page: PageData }): VNode {
         {fact(counts.ok, 'ok')}
         {fact(counts.fail, 'failed')}
         {fact(counts.info, 'outcome unknown')}
-        {fact(page.keys, page.keys === 1 ? 'key' : 'keys')}
+        {page.keys > 0 && fact(page.keys, page.keys === 1 ? 'key' : 'keys')}
         {page.nodes.length > 0 && fact(page.nodes.length, 'nodes')}
-        {fact(page.faults.length, 'faults')}
-        {fact(`${seconds < 10 ? seconds.toFixed(2) : seconds.toFixed(0)} s`, 'long')}
+        {test.world !== 'history' && fact(page.faults.length, page.faults.length === 1 ? 'fault' : 'faults')}
+        {page.timed && fact(`${seconds < 10 ? seconds.toFixed(2) : seconds.toFixed(0)} s`, 'long')}
       </div>
       <div class="columns">
         <div>
@@ -101,6 +103,20 @@ export function Verdict({ page }: { page: PageData }): VNode {
   );
 }
 
+function subtitle({ test }: PageData): string {
+  if (test.world === 'history') return `${test.name} · a recorded history, judged as ${test.options.model}`;
+  const started = `${test.started.replace('T', ' ').replace(/\.\d+Z$|Z$/, '')} UTC`;
+  return [test.name, `seed ${test.seed}`, started, test.world === 'real' ? 'real processes' : 'simulated'].join(' · ');
+}
+
+/** What a command is for. */
+const purposes: { readonly [purpose: string]: string } = {
+  again: 'run it again',
+  replay: 'run it again with the same faults',
+  shrink: 'make it smaller',
+  check: 'judge it again, from its folder alone',
+};
+
 function Command({ purpose, command }: { purpose: string; command: string }): VNode {
   const [copied, setCopied] = useState('copy');
   const copy = async (): Promise<void> => {
@@ -117,7 +133,7 @@ function Command({ purpose, command }: { purpose: string; command: string }): VN
   };
   return (
     <>
-      <dt>{purpose}</dt>
+      <dt>{purposes[purpose] ?? purpose}</dt>
       <dd>
         <code id={`command-${purpose}`}>{command}</code>
         <button type="button" onClick={copy} aria-label={`copy the command: ${purpose}`} aria-live="polite">

@@ -23,9 +23,10 @@ export class View {
   #cursorListeners = new Set<() => void>();
   #writing: number | undefined;
 
-  constructor(endSeconds: number) {
+  /** @param group by what lanes are made until somebody chooses */
+  constructor(endSeconds: number, group: ViewState['group']) {
     this.endSeconds = endSeconds;
-    this.state = { from: 0, to: endSeconds, anomaly: 0, search: '', group: 'key', pinned: -1 };
+    this.state = { from: 0, to: endSeconds, anomaly: 0, search: '', group, pinned: -1 };
     this.state = { ...this.state, ...this.#fromHash() };
     addEventListener('hashchange', () => this.set(this.#fromHash(), false));
   }
@@ -98,7 +99,7 @@ export class View {
         to > from && { from, to: Math.min(to, this.endSeconds) }),
       anomaly: Number.isSafeInteger(anomaly) && anomaly >= 0 ? anomaly : 0,
       search: parameters.get('q') ?? '',
-      group: group === 'process' || group === 'node' ? group : 'key',
+      ...((group === 'key' || group === 'process' || group === 'node') && { group }),
       pinned: Number.isSafeInteger(pinned) ? pinned : -1,
     };
   }

@@ -13,11 +13,14 @@ export interface CycleEdge {
 
 export interface CycleVertex {
   readonly name: string;
+  /** Written beside its name. */
+  readonly note: string;
   readonly lines: readonly string[];
 }
 
 const width = 900;
-const boxWidth = 250;
+const boxWidth = 270;
+const characterWidth = 6.7;
 
 /** Transactions on a circle (two above each other), dependencies as curved arrows between them. */
 export function drawCycle(vertices: readonly CycleVertex[], edges: readonly CycleEdge[], title: string): SvgNode {
@@ -49,6 +52,11 @@ export function drawCycle(vertices: readonly CycleVertex[], edges: readonly Cycl
     shapes.push(
       svg('rect', { class: 'vertex', x: left, y: y - boxHeight / 2, width: boxWidth, height: boxHeight }),
       svg('text', { class: 'strong', x: left + 10, y: y - boxHeight / 2 + 19 }, vertex.name),
+      svg(
+        'text',
+        { class: 'quiet small', x: left + boxWidth - 10, y: y - boxHeight / 2 + 19, 'text-anchor': 'end' },
+        shorten(vertex.note, 30),
+      ),
       ...vertex.lines.map((line, i) =>
         svg('text', { class: 'small', x: left + 10, y: y - boxHeight / 2 + 37 + 16 * i }, shorten(line, 34)),
       ),
@@ -94,6 +102,8 @@ function arrow(from: Point, to: Point, edge: CycleEdge, boxHeight: number): SvgN
   const middle = { x: (from.x + to.x) / 2 + (dy / length) * bend, y: (from.y + to.y) / 2 - (dx / length) * bend };
   const start = leave(from, middle, boxHeight);
   const end = leave(to, middle, boxHeight);
+  const text = shorten(edge.label, 44);
+  const wide = text.length * characterWidth + 10;
   const label = { x: (start.x + 2 * middle.x + end.x) / 4, y: (start.y + 2 * middle.y + end.y) / 4 };
   return [
     svg('path', {
@@ -101,7 +111,9 @@ function arrow(from: Point, to: Point, edge: CycleEdge, boxHeight: number): SvgN
       d: `M${start.x.toFixed(1)} ${start.y.toFixed(1)}Q${middle.x.toFixed(1)} ${middle.y.toFixed(1)} ${end.x.toFixed(1)} ${end.y.toFixed(1)}`,
       'marker-end': 'url(#arrowhead)',
     }),
-    svg('text', { class: 'small', x: label.x, y: label.y - 5, 'text-anchor': 'middle' }, shorten(edge.label, 44)),
+    // On a ground of its own: the line goes behind the words.
+    svg('rect', { class: 'back', x: label.x - wide / 2, y: label.y - 9, width: wide, height: 18 }),
+    svg('text', { class: 'small', x: label.x, y: label.y + 4, 'text-anchor': 'middle' }, text),
   ];
 }
 

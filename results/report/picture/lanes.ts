@@ -1,20 +1,31 @@
+import type { Value } from '../../../checker/history/op.ts';
 import { describeFault, type FaultSpan } from '../fault-span.ts';
 import { describe, type Operation, shorten } from '../operation.ts';
 import { placeEvents } from './place-events.ts';
 import { type SvgNode, svg } from './svg.ts';
 
-export interface LanesInput {
+/** The operations that a story is about. */
+export interface Cast {
   readonly operations: readonly Operation[];
-  /** Invocation indices of the operations to point at. */
+  /** Invocation indices of those that cannot be. */
   readonly marked: ReadonlySet<number>;
+  /** What the story calls them, by invocation index: `T1`. */
+  readonly names: ReadonlyMap<number, string>;
+  /** The keys that it is about: a picture shows a transaction's steps on these. */
+  readonly keys: readonly Value[];
+}
+
+export interface LanesInput extends Cast {
   readonly faults: readonly FaultSpan[];
+  /** The operations' times mean something; otherwise only their order does. */
+  readonly timed: boolean;
   /** What the picture says, for those who do not see it. */
   readonly title: string;
 }
 
 const widthMin = 1100;
 /** A label wider than this is cut; its tooltip and the table have it whole. */
-const labelMax = 210;
+const labelMax = 300;
 const stepMin = 14;
 const gutter = 92;
 const laneHeight = 34;
@@ -24,10 +35,11 @@ const characterWidth = 7.3;
  * Operations as bars, a lane a process, in the order of their events rather than by the clock: events that are
  * microseconds and seconds apart become equally easy to see. One of unknown outcome fades to the right edge.
  */
-export function drawLanes({ operations, marked, faults, title }: LanesInput): SvgNode {
+export function drawLanes(input: LanesInput): SvgNode {
+  const { operations, faults, timed, title } = input;
   // In the order in which they come into the story.
   const processes = [...new Set(operations.map((operation) => operation.process))];
-  const { place, width } = eventScale(operations, marked);
+  const { place, width } = eventScale(input);
   const bands = bandsOf(operations, faults, place, width);
   const top = 22 + bands.length * 16;
   const height = top + processes.length * laneHeight + 26;
@@ -50,14 +62,22 @@ export function drawLanes({ operations, marked, faults, title }: LanesInput): Sv
   }
   for (const operation of operations) {
     const y = top + processes.indexOf(operation.process) * laneHeight + 6;
-    shapes.push(bar(operation, marked.has(operation.invoke), y, place, width));
+    shapes.push(bar(operation, input, y, place, width));
   }
   const times = operations.map((operation) => operation.start);
   const first = Math.min(...times);
   const last = Math.max(...operations.map((operation) => operation.end ?? operation.start));
   shapes.push(
-    svg('text', { class: 'quiet small', x: gutter, y: height - 6 }, `${seconds(first)} →`),
-    svg('text', { class: 'quiet small', x: width - 4, y: height - 6, 'text-anchor': 'end' }, `→ ${seconds(last)}`),
+    ...(timed
+      ? [
+          svg('text', { class: 'quiet small', x: gutter, y: height - 6 }, `${seconds(first)} →`),
+          svg(
+            'text',
+            { class: 'quiet small', x: width - 4, y: height - 6, 'text-anchor': 'end' },
+            `→ ${seconds(last)}`,
+          ),
+        ]
+      : []),
     svg(
       'text',
       { class: 'quiet small', x: (gutter + width) / 2, y: height - 6, 'text-anchor': 'middle' },
@@ -75,16 +95,17 @@ export function drawLanes({ operations, marked, faults, title }: LanesInput): Sv
 
 function bar(
   operation: Operation,
-  marked: boolean,
+  input: LanesInput,
   y: number,
   place: (index: number) => number,
   width: number,
 ): SvgNode {
   const from = place(operation.invoke);
+  const marked = input.marked.has(operation.invoke);
   const ends = operation.complete === undefined ? undefined : place(operation.complete);
   const to = Math.max(ends ?? width - 6, from + 8);
   const parts: SvgNode[] = [
-    svg('title', {}, tooltip(operation)),
+    svg('title', {}, tooltip(operation, input.timed)),
     svg('rect', {
       class: `op ${operation.outcome}${marked ? ' bad' : ''}`,
       x: from,
@@ -96,7 +117,7 @@ function bar(
   if (operation.outcome === 'info' && to < width - 6) {
     parts.push(svg('line', { class: 'fade', x1: to, y1: y + 11, x2: width - 4, y2: y + 11 }));
   }
-  const name = labelOf(operation, marked);
+  const name = labelOf(operation, input);
   const room = to - from - 8;
   const inside = fit(name, room);
   parts.push(
@@ -106,21 +127,24 @@ function bar(
       inside.length >= 6 || inside === name ? inside : '',
     ),
   );
-  return svg('g', { class: 'barof', tabindex: 0, role: 'img', 'aria-label': tooltip(operation) }, ...parts);
+  return svg(
+    'g',
+    { class: 'barof', tabindex: 0, role: 'img', 'aria-label': tooltip(operation, input.timed) },
+    ...parts,
+  );
 }
 
-function labelOf(operation: Operation, marked: boolean): string {
+/** What is written on an operation's bar. */
+export function labelOf(operation: Operation, { marked, names, keys }: Cast): string {
   const sign = operation.outcome === 'fail' ? ' ✗' : operation.outcome === 'info' ? ' ?' : '';
-  return `${marked ? '▶ ' : ''}${describe(operation)}${sign}`;
+  const name = names.get(operation.invoke);
+  return `${marked.has(operation.invoke) ? '▶ ' : ''}${name === undefined ? '' : `${name}: `}${describe(operation, { keys })}${sign}`;
 }
 
-function eventScale(
-  operations: readonly Operation[],
-  marked: ReadonlySet<number>,
-): { place: (index: number) => number; width: number } {
+function eventScale(input: LanesInput): { place: (index: number) => number; width: number } {
   const room = (operation: Operation): number =>
-    Math.min(labelOf(operation, marked.has(operation.invoke)).length * characterWidth + 12, labelMax);
-  const { places, end } = placeEvents(operations, room, stepMin);
+    Math.min(labelOf(operation, input).length * characterWidth + 12, labelMax);
+  const { places, end } = placeEvents(input.operations, room, stepMin);
   // Room at the right for those that never end.
   const stretch = Math.max(1, (widthMin - gutter - 70) / Math.max(end, 1));
   const width = Math.ceil(Math.max(widthMin, gutter + 70 + end));
@@ -172,7 +196,7 @@ function bandsOf(
 }
 
 /** The facts of an operation on one line. */
-function tooltip(operation: Operation): string {
+function tooltip(operation: Operation, timed: boolean): string {
   const { process, key, outcome, error, node, start, end, invoke, complete } = operation;
   const parts = [
     describe(operation),
@@ -181,7 +205,11 @@ function tooltip(operation: Operation): string {
     outcome === 'ok' ? 'ok' : outcome === 'fail' ? 'failed' : 'outcome unknown',
     ...(error === undefined ? [] : [shorten(error, 120)]),
     ...(node === undefined ? [] : [`node ${node}`]),
-    end === undefined ? `from ${seconds(start)}, never completed` : `${seconds(start)} to ${seconds(end)}`,
+    ...(timed
+      ? [end === undefined ? `from ${seconds(start)}, never completed` : `${seconds(start)} to ${seconds(end)}`]
+      : end === undefined
+        ? ['never completed']
+        : []),
     `history ${invoke}${complete === undefined ? '' : `–${complete}`}`,
   ];
   return parts.join(' · ');
