@@ -1,11 +1,18 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate as breathe, setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { plant } from '../mutants/plant.ts';
+import { EventLog } from './event-log.ts';
+import { Escape, guarded } from './guard.ts';
 import { planFor } from './plan.ts';
+import { eventKind, harnessProcess, Scheduler } from './scheduler.ts';
 import { simulate } from './simulation.ts';
 import { loadSystem, ownSystem } from './system-module.ts';
 
@@ -65,6 +72,60 @@ t.test('an escape that was planted in the system is caught, by name', async (t) 
       message: /Date\.now/,
     },
   );
+});
+
+const escapes: { readonly [call: string]: () => unknown } = {
+  'Date.now': () => Date.now(),
+  'new Date()': () => new Date(),
+  'Math.random': () => Math.random(),
+  'performance.now': () => performance.now(),
+  'process.hrtime.bigint': () => process.hrtime.bigint(),
+  setTimeout: () => setTimeout(() => {}, 0),
+  'timers/promises.setTimeout': () => wait(1),
+  'timers/promises.setImmediate': () => breathe(),
+  'crypto.randomUUID': () => randomUUID(),
+  'crypto.randomBytes': () => randomBytes(4),
+  'fs.readdirSync': () => readdirSync('.'),
+  'fs/promises.readdir': () => readdir('.'),
+  'net.connect': () => connect(1),
+  'AbortSignal.timeout': () => AbortSignal.timeout(1),
+  WeakRef: () => new WeakRef({}),
+};
+
+t.test(
+  'each way out of a simulation is barred while one is on, whoever swallows the error, and only then',
+  async (t) => {
+    for (const [call, reach] of Object.entries(escapes)) {
+      await t.rejects(
+        guarded(async () => {
+          try {
+            await reach();
+          } catch {}
+        }),
+        new Escape(call),
+        call,
+      );
+    }
+    t.equal(await guarded(async () => new Date(0).getTime()), 0, 'arithmetic with dates is none');
+    await breathe();
+    t.match(randomUUID(), /-/, 'and the names that were imported work again');
+  },
+);
+
+t.test('what an event puts off to microtasks or ticks happens before the next event', async (t) => {
+  const scheduler = new Scheduler(new EventLog());
+  const order: string[] = [];
+  const event = (name: string, defer: (callback: () => void) => void) =>
+    scheduler.schedule(0, eventKind.harness, harnessProcess, () => {
+      order.push(name);
+      defer(() => order.push(`${name} later`));
+    });
+  event('microtask', (callback) => queueMicrotask(callback));
+  event('tick', (callback) => process.nextTick(callback));
+  event('promise', (callback) => void Promise.resolve().then(callback));
+  event('last', () => {});
+  await scheduler.run(1);
+  t.same(order, ['microtask', 'microtask later', 'tick', 'tick later', 'promise', 'promise later', 'last']);
 });
 
 t.test('a process and a simulation load the same modules, but for ports and main', async (t) => {

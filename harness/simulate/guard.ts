@@ -1,4 +1,5 @@
-import { performance } from 'node:perf_hooks';
+import { syncBuiltinESMExports } from 'node:module';
+import { doors } from './doors.ts';
 
 /** Simulated code reached past its ports, to something that is not a function of the seed. */
 export class Escape extends Error {
@@ -8,36 +9,29 @@ export class Escape extends Error {
   }
 }
 
-/** What gives a different answer each time, by the object that has it. */
-const doors: readonly (readonly [owner: object, name: string, shown: string])[] = [
-  [Date, 'now', 'Date.now'],
-  [Math, 'random', 'Math.random'],
-  [performance, 'now', 'performance.now'],
-  [process, 'hrtime', 'process.hrtime'],
-  [globalThis.crypto, 'getRandomValues', 'crypto.getRandomValues'],
-  [globalThis.crypto, 'randomUUID', 'crypto.randomUUID'],
-  [globalThis, 'setTimeout', 'setTimeout'],
-  [globalThis, 'setInterval', 'setInterval'],
-  [globalThis, 'setImmediate', 'setImmediate'],
-  [globalThis, 'fetch', 'fetch'],
-];
-
 /**
- * Bars the doors that a simulated run must not use while `act` runs: real timers, clocks and random numbers.
- * The first use is remembered and thrown both where it happened and here, so that code which swallows exceptions
- * cannot hide it.
+ * Bars the doors that a simulated run must not use while `act` runs: real timers, clocks, random numbers, files and
+ * the like. The first use is remembered and thrown both where it happened and here, so that code which swallows
+ * exceptions cannot hide it.
  * @throws Escape naming the call
  */
 export async function guarded<T>(act: () => Promise<T>): Promise<T> {
   let first: Escape | undefined;
-  const bar = (call: string) => (): never => {
-    first ??= new Escape(call);
-    throw first;
+  const bar = (call: string) => {
+    return function barred(): never {
+      first ??= new Escape(call);
+      throw first;
+    };
   };
   const RealDate = Date;
-  const restores = doors.map(([owner, name, shown]) => {
+  const restores = doors.map(({ owner, name, shown }) => {
     const descriptor = Object.getOwnPropertyDescriptor(owner, name);
-    Object.defineProperty(owner, name, { value: bar(shown), configurable: true, writable: true });
+    const value = bar(shown);
+    // `process.hrtime.bigint` and its like.
+    for (const inner of Object.keys(descriptor?.value ?? {})) {
+      Object.defineProperty(value, inner, { value: bar(`${shown}.${inner}`) });
+    }
+    Object.defineProperty(owner, name, { value, configurable: true, writable: true, enumerable: true });
     return () => {
       if (descriptor === undefined) Reflect.deleteProperty(owner, name);
       else Object.defineProperty(owner, name, descriptor);
@@ -48,11 +42,14 @@ export async function guarded<T>(act: () => Promise<T>): Promise<T> {
     construct: (target, args: unknown[]) => (args.length === 0 ? bar('new Date()')() : Reflect.construct(target, args)),
     apply: bar('Date()'),
   });
+  // Names that modules imported from Node's follow what is exported now.
+  syncBuiltinESMExports();
   try {
     return await act();
   } finally {
     globalThis.Date = RealDate;
     for (const restore of restores) restore();
+    syncBuiltinESMExports();
     // biome-ignore lint/correctness/noUnsafeFinally: an escape outranks whatever else the run came to
     if (first !== undefined) throw first;
   }

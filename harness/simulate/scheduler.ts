@@ -59,6 +59,8 @@ export class ScheduledEvent {
 
 /** Taken before any guard replaces it. */
 const realSetImmediate = setImmediate;
+/** So many drains are asked for at once: between two of them Node drains microtasks, and does not poll. */
+const drainsAhead = 64;
 
 /**
  * Virtual time. Events happen one after another in the order of (time, when they were scheduled); nothing waits
@@ -133,27 +135,42 @@ export class Scheduler {
     };
     const endInit = promiseHooks.onInit(touch);
     const endSettled = promiseHooks.onSettled(touch);
+    const endDeferred = touchingWhenDeferred(touch);
     // What a process would die of: a rejection that nobody took, met while its event's microtasks were drained.
     const rejected = (error: unknown) => this.#failed(this.#current ?? harnessProcess, error);
     process.on('unhandledRejection', rejected);
     try {
-      await new Promise<void>((resolve, reject) => {
-        // A turn of the real event loop begins only when no microtask is left.
-        const turn = () => {
-          try {
-            if (this.#runToPromise(untilUs)) realSetImmediate(turn);
-            else resolve();
-          } catch (error) {
-            reject(error);
-          }
-        };
-        realSetImmediate(turn);
-      });
+      await this.#runDraining(untilUs);
     } finally {
       process.off('unhandledRejection', rejected);
+      endDeferred();
       endInit();
       endSettled();
     }
+  }
+
+  #runDraining(untilUs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let ahead = 0;
+      let over = false;
+      const ask = () => {
+        for (; ahead < drainsAhead; ahead++) realSetImmediate(turn);
+      };
+      // An immediate begins only when no microtask of the one before is left.
+      const turn = () => {
+        ahead--;
+        if (over) return;
+        try {
+          over = !this.#runToPromise(untilUs);
+          if (over) resolve();
+          else if (ahead === 0) ask();
+        } catch (error) {
+          over = true;
+          reject(error);
+        }
+      };
+      ask();
+    });
   }
 
   /** Goes on until a promise was touched (true), or the run is over (false). */
@@ -249,6 +266,27 @@ export class Scheduler {
     heap[at] = last;
     return first;
   }
+}
+
+/**
+ * What an event puts off to its microtasks or to `process.nextTick` belongs to the event, as what follows from a promise
+ * does. Returns what ends it.
+ */
+function touchingWhenDeferred(touch: () => void): () => void {
+  const { queueMicrotask: queue } = globalThis;
+  const { nextTick } = process;
+  globalThis.queueMicrotask = (callback) => {
+    touch();
+    queue(callback);
+  };
+  process.nextTick = (callback, ...given) => {
+    touch();
+    nextTick(callback, ...given);
+  };
+  return () => {
+    globalThis.queueMicrotask = queue;
+    process.nextTick = nextTick;
+  };
 }
 
 function before(a: ScheduledEvent, b: ScheduledEvent): boolean {

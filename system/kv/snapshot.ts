@@ -14,6 +14,8 @@ import { appendedSince, List, listWithout, Version } from './version.ts';
  * it: what came after is known from the keys and the newer changes. Pieces end at records where they can.
  */
 export const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
+/** What room is made for at first: clearing that of a whole chunk costs more than writing a small state. */
+const SMALL_SNAPSHOT_BYTES = 8 * 1024;
 
 const FORMAT = 1;
 const MAGIC = 'splitbrain-kv';
@@ -55,7 +57,7 @@ export function viewOf(state: State): StateView {
   const changes = state.history.copy();
 
   function* chunks(): Generator<Uint8Array, undefined> {
-    const to = new ByteWriter(2 * SNAPSHOT_CHUNK_BYTES);
+    const to = new ByteWriter(SMALL_SNAPSHOT_BYTES);
     for (const _ of records(to)) while (to.length >= SNAPSHOT_CHUNK_BYTES) yield to.take(SNAPSHOT_CHUNK_BYTES);
     if (to.length > 0) yield to.take(to.length);
   }
