@@ -56,6 +56,31 @@ t.test('a failed cas is an observation', async (t) => {
   );
 });
 
+t.test('a failed cas may have seen any write of unknown outcome, also one before another of what it expected', async (t) => {
+  const ops = history(
+    [0, 'invoke', 'write', 1],
+    [0, 'ok', 'write', 1],
+    [1, 'invoke', 'write', 2],
+    [2, 'invoke', 'write', 1],
+    [3, 'invoke', 'cas', [1, 3]],
+    [3, 'fail', 'cas', [1, 3], 'cas-mismatch'],
+  );
+  t.equal(checkLinear(ops, { model: 'cas-register' }).valid, true);
+});
+
+t.test('a call of unknown outcome may hide a write also where it brings back the state before', async (t) => {
+  const ops = history(
+    [0, 'invoke', 'put', 'b'],
+    [1, 'invoke', 'delete'],
+    [2, 'invoke', 'cas', [null, 'a']],
+    [2, 'ok', 'cas', [null, 'a']],
+    [0, 'ok', 'put', 'b'],
+    [0, 'invoke', 'get'],
+    [0, 'ok', 'get', 'a'],
+  );
+  t.equal(checkLinear(ops, { model: 'kv' }).valid, true);
+});
+
 t.test('nothing is unknown', async (t) => {
   t.equal(checkLinear([], { model: 'register' }).valid, 'unknown');
 });

@@ -442,8 +442,8 @@ export class JustInTime<State> {
       const one = this.#crashClasses[crash]!;
       if (this.#classStamp[one] === stamp) continue;
       const to = transitions.step(from[0]!, one);
-      // A crashed call that changes nothing need not happen.
-      if (to === REFUSED || to === from[0]) continue;
+      // A crashed call that changes nothing need not happen, unless it hides another.
+      if (to === REFUSED || (to === from[0] && !(this.#overwrites[one]! && this.#hides()))) continue;
       for (const state of to >= 0 ? [to] : transitions.several(to)) {
         this.#row.set(from);
         this.#row[0] = state;
@@ -453,6 +453,16 @@ export class JustInTime<State> {
         this.#settle(call, one, false);
       }
     }
+  }
+
+  /** Whether a call that overwrites, right after `#from`, would hide one that is not hidden yet. */
+  #hides(): boolean {
+    const words = this.#hiddenAt - 1;
+    for (let word = 0; word < words; word++) {
+      const others = this.#overwriters[word]! & ~this.#from[1 + word]!;
+      if ((others & ~this.#from[this.#hiddenAt + word]!) !== 0) return true;
+    }
+    return false;
   }
 
   /** Whether doing it twice is something else than doing it once: then doing it again and again may never end. */

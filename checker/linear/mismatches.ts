@@ -139,21 +139,28 @@ export class MismatchPlaces {
       }
       late = late.filter((zone) => zoneF[zone]! >= to);
       const options: Option[] = [];
-      const consider = (zone: number): void => this.#consider(zone, first[call]!, from, to, options);
+      const expected = first[call]!;
+      const consider = (zone: number): void => this.#consider(zone, expected, from, to, options);
       index.forEachBefore(from, to, consider);
       late.forEach(consider);
-      this.#considerUnheard(consider, options, from);
+      this.#considerUnheard(consider, options, expected, from);
       all.push(options.sort((a, b) => a.cost - b.cost));
     }
     return all;
   }
 
-  #considerUnheard(consider: (zone: number) => void, options: readonly Option[], from: number): void {
+  #considerUnheard(
+    consider: (zone: number) => void,
+    options: readonly Option[],
+    expected: number,
+    from: number,
+  ): void {
     const { invoke } = this.#calls;
     const { writer } = this.#clusters;
     const before = options.length;
     for (let at = this.#unheard.length - 1; at >= 0; at--) {
       const zone = this.#unheard[at]!;
+      if (this.#valueOf(zone) === expected) continue;
       if (this.#barred.has(zone)) {
         this.#exact = false;
         continue;
