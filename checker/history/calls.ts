@@ -23,25 +23,44 @@ const DENSE_PROCESSES = 1 << 20;
 /**
  * Pairs invocations with completions. Events that are not a client's are left out.
  *
+ * Here and in `groupCalls` every loop is a function of its own: the engine compiles a function while its first loop
+ * runs, and would throw that away at each later line, of which it had seen nothing yet.
+ *
  * @throws HistoryError when a process completes what it did not invoke, or invokes while it is busy.
  */
 export function pairCalls(events: Events): Calls {
-  const { length, type, process, f, key } = events;
-  let count = 0;
-  for (let at = 0; at < length; at++) if (type[at] === INVOKE && process[at] !== NO_PROCESS) count++;
+  const count = countInvocations(events);
   const invoke = new Int32Array(count);
   const complete = new Int32Array(count).fill(OPEN);
   const outcome = new Uint8Array(count).fill(INFO);
-  // The call that each process is busy with, plus one. Processes beyond the table (rare) go to the map.
+  const calls = { length: count, invoke, complete, outcome };
+  pairEvents(events, calls, new Int32Array(largestProcess(events) + 1));
+  return calls;
+}
+
+function countInvocations({ length, type, process }: Events): number {
+  let count = 0;
+  for (let at = 0; at < length; at++) if (type[at] === INVOKE && process[at] !== NO_PROCESS) count++;
+  return count;
+}
+
+/** The largest number of a process that a table has room for. */
+function largestProcess({ length, process }: Events): number {
   let most = 0;
   for (let at = 0; at < length; at++) if (process[at]! > most && process[at]! < DENSE_PROCESSES) most = process[at]!;
-  const dense = new Int32Array(most + 1);
+  return most;
+}
+
+/** @param dense for the call that each process is busy with, plus one; processes beyond it (rare) go to a map */
+function pairEvents(events: Events, { invoke, complete, outcome }: Calls, dense: Int32Array): void {
+  const { length, type, process, f, key } = events;
   const sparse = new Map<number, number>();
+  const room = dense.length;
   let next = 0;
   for (let at = 0; at < length; at++) {
     const p = process[at]!;
     if (p < 0) continue;
-    const busy = p <= most ? dense[p]! : (sparse.get(p) ?? 0);
+    const busy = p < room ? dense[p]! : (sparse.get(p) ?? 0);
     let now = 0;
     if (type[at] === INVOKE) {
       if (busy !== 0) {
@@ -69,10 +88,9 @@ export function pairCalls(events: Events): Calls {
         outcome[busy - 1] = type[at]!;
       }
     }
-    if (p <= most) dense[p] = now;
+    if (p < room) dense[p] = now;
     else sparse.set(p, now);
   }
-  return { length: count, invoke, complete, outcome };
 }
 
 function nameOf(events: Events, at: number): string {
@@ -92,47 +110,65 @@ export interface KeyGroups {
   readonly places: Int32Array<ArrayBuffer>;
 }
 
+/** Keys from -NEAR_KEYS to NEAR_KEYS are found in a table, others in a map. */
 const NEAR_KEYS = 1 << 16;
 
 /** Groups calls by a reference each, in order of first appearance. */
-export function groupCalls(calls: Calls, keyOf: Int32Array): KeyGroups {
-  const { length, invoke } = calls;
-  // Small numbers and interned values are found in a table, plus one; others in a map.
-  let least = 0;
-  let most = 0;
-  for (let i = 0; i < length; i++) {
-    const key = keyOf[invoke[i]!]!;
-    if (key < least && key >= -NEAR_KEYS) least = key;
-    else if (key > most && key < NEAR_KEYS) most = key;
-  }
+export function groupCalls({ length, invoke }: Calls, keyOf: Int32Array): KeyGroups {
+  const groups = new Int32Array(length);
+  const { keys, sizes } = numberKeys(invoke, keyOf, groups);
+  const offsets = new Int32Array(keys.length + 1);
+  for (let id = 0; id < keys.length; id++) offsets[id + 1] = offsets[id]! + sizes[id]!;
+  const order = new Int32Array(length);
+  // The numbers of keys become places.
+  putInOrder(groups, order, offsets.slice(0, keys.length));
+  return { keys, order, offsets, places: groups };
+}
+
+/** Puts the number of each call's key into `groups`. */
+function numberKeys(
+  invoke: Int32Array,
+  keyOf: Int32Array,
+  groups: Int32Array,
+): { readonly keys: readonly number[]; readonly sizes: readonly number[] } {
+  const [least, most] = nearKeys(invoke, keyOf);
+  // Plus one.
   const near = new Int32Array(most - least + 1);
   const far = new Map<number, number>();
   const keys: number[] = [];
   const sizes: number[] = [];
-  const places = new Int32Array(length);
-  for (let i = 0; i < length; i++) {
+  for (let i = 0; i < groups.length; i++) {
     const key = keyOf[invoke[i]!]!;
-    const at = key - least;
     const isNear = key >= least && key <= most;
-    let id = isNear ? near[at]! - 1 : (far.get(key) ?? -1);
+    let id = isNear ? near[key - least]! - 1 : (far.get(key) ?? -1);
     if (id === -1) {
       id = keys.length;
-      if (isNear) near[at] = id + 1;
+      if (isNear) near[key - least] = id + 1;
       else far.set(key, id);
       keys.push(key);
       sizes.push(0);
     }
-    places[i] = id;
+    groups[i] = id;
     sizes[id]!++;
   }
-  const offsets = new Int32Array(keys.length + 1);
-  for (let id = 0; id < keys.length; id++) offsets[id + 1] = offsets[id]! + sizes[id]!;
-  const cursor = offsets.slice(0, keys.length);
-  const order = new Int32Array(length);
-  for (let i = 0; i < length; i++) {
-    const place = cursor[places[i]!]!++;
-    places[i] = place;
+  return { keys, sizes };
+}
+
+function nearKeys(invoke: Int32Array, keyOf: Int32Array): readonly [least: number, most: number] {
+  let least = 0;
+  let most = 0;
+  for (let i = 0; i < invoke.length; i++) {
+    const key = keyOf[invoke[i]!]!;
+    if (key < least && key >= -NEAR_KEYS) least = key;
+    else if (key > most && key < NEAR_KEYS) most = key;
+  }
+  return [least, most];
+}
+
+function putInOrder(groups: Int32Array, order: Int32Array, cursor: Int32Array): void {
+  for (let i = 0; i < groups.length; i++) {
+    const place = cursor[groups[i]!]!++;
+    groups[i] = place;
     order[place] = i;
   }
-  return { keys, order, offsets, places };
 }
