@@ -120,7 +120,8 @@ class LinearCheck {
   readonly #zones = new Zones();
   readonly #problems: RegisterProblems;
   readonly #bounds: SearchBounds;
-  readonly #search: Search<unknown>;
+  /** Made when the first key needs it: where zones decide, its tables would cost more than the check. */
+  #search: Search<unknown> | undefined;
   #explained = 0;
 
   constructor(events: Events, options: LinearOptions) {
@@ -133,7 +134,11 @@ class LinearCheck {
     const initial = this.#transitions.state(this.#initial);
     this.#problems = new RegisterProblems(events, this.#transitions, initial);
     this.#bounds = boundsOf(options);
-    this.#search = new Search(this.#transitions, this.#bounds, options.certificate === true);
+  }
+
+  get #searching(): Search<unknown> {
+    this.#search ??= new Search(this.#transitions, this.#bounds, this.#options.certificate === true);
+    return this.#search;
   }
 
   keys(only: ReadonlySet<Ref> | undefined): KeyVerdict[] {
@@ -173,7 +178,7 @@ class LinearCheck {
       return { key, valid: true, path: 'zones', operations, order };
     }
     const { problem, names } = this.#problems.of(register);
-    const result = this.#search.run(problem);
+    const result = this.#searching.run(problem);
     return this.#searched(key, own, result, (call) => register.invoke[names[call]!]!);
   }
 
@@ -190,7 +195,7 @@ class LinearCheck {
     }
     const parts = this.#model === models.set && this.#options.certificate !== true ? byElement(calls) : undefined;
     if (parts !== undefined) return this.#elementwise(key, own, initial, parts);
-    const result = searchCalls(this.#search, this.#transitions, initial, calls);
+    const result = searchCalls(this.#searching, this.#transitions, initial, calls);
     return this.#searched(key, own, result, (call) => calls[call]!.invoke);
   }
 
@@ -198,7 +203,7 @@ class LinearCheck {
   #elementwise(key: Ref, own: Int32Array, initial: number, parts: readonly (readonly Call[])[]): KeyVerdict {
     let undecided: KeyVerdict | undefined;
     for (const part of parts) {
-      const result = searchCalls(this.#search, this.#transitions, initial, part);
+      const result = searchCalls(this.#searching, this.#transitions, initial, part);
       if (result.valid === true) continue;
       const verdict = this.#searched(key, own, result, (call) => part[call]!.invoke);
       if (result.valid === false) return { ...verdict, path: 'elements' };

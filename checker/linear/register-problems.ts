@@ -6,7 +6,7 @@ import type { Problem } from './problem.ts';
 import { CAS, MISMATCH, NOTHING, READ, type RegisterCalls, WRITE } from './register-calls.ts';
 
 /** Values from -NEAR to NEAR are looked up in tables, others in maps. */
-const NEAR = 32;
+const NEAR = 16;
 
 /**
  * Makes problems for the search from the calls on registers. Values that nobody reads or compares with are all
