@@ -23,8 +23,8 @@ const DENSE_PROCESSES = 1 << 20;
 /**
  * Pairs invocations with completions. Events that are not a client's are left out.
  *
- * Here and in `groupCalls` every loop is a function of its own: the engine compiles a function while its first loop
- * runs, and would throw that away at each later line, of which it had seen nothing yet.
+ * Here and in `groupCalls` a long loop is a function of its own with nothing after it: the engine compiles it while it
+ * runs, and throws that away at the first line that it had not seen run.
  *
  * @throws HistoryError when a process completes what it did not invoke, or invokes while it is busy.
  */
@@ -115,8 +115,12 @@ const NEAR_KEYS = 1 << 16;
 
 /** Groups calls by a reference each, in order of first appearance. */
 export function groupCalls({ length, invoke }: Calls, keyOf: Int32Array): KeyGroups {
+  const keys: number[] = [];
+  const sizes: number[] = [];
   const groups = new Int32Array(length);
-  const { keys, sizes } = numberKeys(invoke, keyOf, groups);
+  const least = leastKey(invoke, keyOf);
+  const near = new Int32Array(mostKey(invoke, keyOf) - least + 1);
+  numberKeys(invoke, keyOf, least, near, keys, sizes, groups);
   const offsets = new Int32Array(keys.length + 1);
   for (let id = 0; id < keys.length; id++) offsets[id + 1] = offsets[id]! + sizes[id]!;
   const order = new Int32Array(length);
@@ -125,25 +129,47 @@ export function groupCalls({ length, invoke }: Calls, keyOf: Int32Array): KeyGro
   return { keys, order, offsets, places: groups };
 }
 
-/** Puts the number of each call's key into `groups`. */
+function leastKey(invoke: Int32Array, keyOf: Int32Array): number {
+  let least = 0;
+  for (let i = 0; i < invoke.length; i++) {
+    const key = keyOf[invoke[i]!]!;
+    if (key < least && key >= -NEAR_KEYS) least = key;
+  }
+  return least;
+}
+
+function mostKey(invoke: Int32Array, keyOf: Int32Array): number {
+  let most = 0;
+  for (let i = 0; i < invoke.length; i++) {
+    const key = keyOf[invoke[i]!]!;
+    if (key > most && key < NEAR_KEYS) most = key;
+  }
+  return most;
+}
+
+/**
+ * Puts the number of each call's key into `groups`.
+ *
+ * @param near for the numbers, plus one, of the keys from `least` on
+ */
 function numberKeys(
   invoke: Int32Array,
   keyOf: Int32Array,
+  least: number,
+  near: Int32Array,
+  keys: number[],
+  sizes: number[],
   groups: Int32Array,
-): { readonly keys: readonly number[]; readonly sizes: readonly number[] } {
-  const [least, most] = nearKeys(invoke, keyOf);
-  // Plus one.
-  const near = new Int32Array(most - least + 1);
+): void {
   const far = new Map<number, number>();
-  const keys: number[] = [];
-  const sizes: number[] = [];
   for (let i = 0; i < groups.length; i++) {
     const key = keyOf[invoke[i]!]!;
-    const isNear = key >= least && key <= most;
-    let id = isNear ? near[key - least]! - 1 : (far.get(key) ?? -1);
+    const at = key - least;
+    const isNear = at >= 0 && at < near.length;
+    let id = isNear ? near[at]! - 1 : (far.get(key) ?? -1);
     if (id === -1) {
       id = keys.length;
-      if (isNear) near[key - least] = id + 1;
+      if (isNear) near[at] = id + 1;
       else far.set(key, id);
       keys.push(key);
       sizes.push(0);
@@ -151,18 +177,6 @@ function numberKeys(
     groups[i] = id;
     sizes[id]!++;
   }
-  return { keys, sizes };
-}
-
-function nearKeys(invoke: Int32Array, keyOf: Int32Array): readonly [least: number, most: number] {
-  let least = 0;
-  let most = 0;
-  for (let i = 0; i < invoke.length; i++) {
-    const key = keyOf[invoke[i]!]!;
-    if (key < least && key >= -NEAR_KEYS) least = key;
-    else if (key > most && key < NEAR_KEYS) most = key;
-  }
-  return [least, most];
 }
 
 function putInOrder(groups: Int32Array, order: Int32Array, cursor: Int32Array): void {

@@ -55,25 +55,40 @@ export class Registers {
     model: Model<unknown>,
     failedCas: FailedCas | undefined,
   ) {
+    const { length } = calls;
+    this.#kind = new Uint8Array(length);
+    this.#first = new Int32Array(length);
+    this.#second = new Int32Array(length);
+    this.#invoke = new Int32Array(length);
+    this.#complete = new Int32Array(length);
+    this.#fill(events, calls, places, model, failedCas);
+  }
+
+  #fill(
+    events: Events,
+    { length, invoke, complete, outcome }: Calls,
+    places: Int32Array,
+    model: Model<unknown>,
+    failedCas: FailedCas | undefined,
+  ): void {
     const known = model.functions ?? [];
     const kinds = Uint8Array.from(events.names, (f) => (known.includes(f) ? (KINDS[f] ?? OTHER) : OTHER));
     const deletes = events.names.indexOf('delete');
-    const { length, invoke: invokes, complete: completes, outcome } = calls;
     const { f, a, b, error } = events;
     // What a failed cas says depends on its error alone, and errors repeat.
     let lastError = NONE - 1;
     let isRefusal = false;
-    const kind = new Uint8Array(length);
-    const first = new Int32Array(length);
-    const second = new Int32Array(length);
-    const invoke = new Int32Array(length);
-    const complete = new Int32Array(length);
+    const kind = this.#kind;
+    const first = this.#first;
+    const second = this.#second;
+    const invokes = this.#invoke;
+    const completes = this.#complete;
     for (let call = 0; call < length; call++) {
-      const at = invokes[call]!;
-      const end = completes[call]!;
+      const at = invoke[call]!;
+      const end = complete[call]!;
       const i = places[call]!;
-      invoke[i] = at;
-      complete[i] = end;
+      invokes[i] = at;
+      completes[i] = end;
       let k = kinds[f[at]!]!;
       if (end !== OPEN && outcome[call] !== OK && k !== OTHER) {
         // A call that failed did not happen; a cas may have told why.
@@ -100,11 +115,6 @@ export class Registers {
       }
       kind[i] = k;
     }
-    this.#kind = kind;
-    this.#first = first;
-    this.#second = second;
-    this.#invoke = invoke;
-    this.#complete = complete;
   }
 
   /** The calls at places `[from, to)`; undefined when one of them is not one that a register knows. */
