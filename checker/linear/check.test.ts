@@ -56,17 +56,20 @@ t.test('a failed cas is an observation', async (t) => {
   );
 });
 
-t.test('a failed cas may have seen any write of unknown outcome, also one before another of what it expected', async (t) => {
-  const ops = history(
-    [0, 'invoke', 'write', 1],
-    [0, 'ok', 'write', 1],
-    [1, 'invoke', 'write', 2],
-    [2, 'invoke', 'write', 1],
-    [3, 'invoke', 'cas', [1, 3]],
-    [3, 'fail', 'cas', [1, 3], 'cas-mismatch'],
-  );
-  t.equal(checkLinear(ops, { model: 'cas-register' }).valid, true);
-});
+t.test(
+  'a failed cas may have seen any write of unknown outcome, also one before another of what it expected',
+  async (t) => {
+    const ops = history(
+      [0, 'invoke', 'write', 1],
+      [0, 'ok', 'write', 1],
+      [1, 'invoke', 'write', 2],
+      [2, 'invoke', 'write', 1],
+      [3, 'invoke', 'cas', [1, 3]],
+      [3, 'fail', 'cas', [1, 3], 'cas-mismatch'],
+    );
+    t.equal(checkLinear(ops, { model: 'cas-register' }).valid, true);
+  },
+);
 
 t.test('a call of unknown outcome may hide a write also where it brings back the state before', async (t) => {
   const ops = history(

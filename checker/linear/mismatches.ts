@@ -149,12 +149,7 @@ export class MismatchPlaces {
     return all;
   }
 
-  #considerUnheard(
-    consider: (zone: number) => void,
-    options: readonly Option[],
-    expected: number,
-    from: number,
-  ): void {
+  #considerUnheard(consider: (zone: number) => void, options: readonly Option[], expected: number, from: number): void {
     const { invoke } = this.#calls;
     const { writer } = this.#clusters;
     const before = options.length;
