@@ -28,6 +28,8 @@ export interface LinearOptions {
   readonly failedCas?: FailedCas;
   /** The state before the first operation; the model's own default when absent. */
   readonly initial?: Value;
+  /** The verdict on a history in which nothing tells anything of the state; default `unknown`. */
+  readonly vacuous?: Vacuous;
   /** Bound on time, counted by `now`; default 60,000. Reached: `unknown`. */
   readonly timeMaxMs?: number;
   /** A clock, in milliseconds. Without one only the bound on memory holds. */
@@ -39,6 +41,12 @@ export interface LinearOptions {
   /** Puts the linearization of every valid key into `details.certificates`. */
   readonly certificate?: boolean;
 }
+
+/**
+ * A history in which nothing was observed contradicts nothing. Whether that makes it valid depends on who asks: of a
+ * run it shows that nothing was tested, which is unknown; of another tool's history the question may be just that.
+ */
+export type Vacuous = 'valid' | 'unknown';
 
 const TIME_MAX_MS = 60_000;
 const CONFIGURATIONS_MAX = 1_000_000;
@@ -89,13 +97,30 @@ export function concludeLinear(events: Events, options: LinearOptions, verdicts:
 function conclude(events: Events, options: LinearOptions, calls: Calls, verdicts: readonly KeyVerdict[]): Section {
   const model = modelOf(options.model);
   const { length, complete } = calls;
-  if (length === 0) return unknown('the history holds no operation of a client', { operations: 0 });
+  if (length === 0) return uninformed('the history holds no operation of a client', events.length, options);
   let completed = 0;
   for (let i = 0; i < length; i++) if (complete[i] !== OPEN) completed++;
   const counts = { operations: length, completed, unknownOutcomes: length - completed, keys: verdicts.length };
   const section = sectionOf(events, model, verdicts, counts);
   if (section.valid !== true || isInformed(events, calls, model, options.failedCas)) return section;
-  return unknown('nothing in the history tells anything of the state: no reads', counts);
+  return uninformed('nothing in the history tells anything of the state: no reads', events.length, options, section);
+}
+
+/** The section on a history that tells nothing, of this many events. One that holds nothing at all is never valid. */
+export function uninformed(
+  reason: string,
+  events: number,
+  { vacuous }: LinearOptions,
+  { counts, details }: Pick<Section, 'counts' | 'details'> = { counts: { operations: 0 } },
+): Section {
+  if (vacuous !== 'valid' || events === 0) return unknown(reason, counts);
+  return {
+    valid: true,
+    summary: `vacuously linearizable: ${reason}`,
+    anomalies: [],
+    counts,
+    ...(details && { details }),
+  };
 }
 
 /** Whether any call's answer says something of the state, so that a verdict rests on something. */

@@ -5,7 +5,7 @@ import type { Op, Value } from '../history/op.ts';
 import type { Model, Operation } from '../model/model.ts';
 import { Transitions } from '../model/transitions.ts';
 import { type Anomaly, type Section, unknown, type Valid, worst } from '../verdict.ts';
-import { boundsOf, type LinearOptions, modelOf } from './check.ts';
+import { boundsOf, type LinearOptions, modelOf, uninformed } from './check.ts';
 import { describeCall } from './explain.ts';
 import type { Seed } from './problem.ts';
 import { Search } from './search.ts';
@@ -100,9 +100,12 @@ export class IncrementalLinear {
     const looked = `${this.#operations} operations on ${states.length} keys, as they came`;
     if (valid === 'unknown')
       return unknown(states.find((state) => state.reason !== undefined)?.reason ?? looked, counts);
-    if (this.#operations === 0) return unknown('the history holds no operation of a client', counts);
-    if (valid && !this.#informed)
-      return unknown('nothing in the history tells anything of the state: no reads', counts);
+    if (this.#operations === 0)
+      return uninformed('the history holds no operation of a client', this.#events, this.#options);
+    if (valid && !this.#informed) {
+      const reason = 'nothing in the history tells anything of the state: no reads';
+      return uninformed(reason, this.#events, this.#options, { counts });
+    }
     const anomalies = states.flatMap((state) => state.anomaly ?? []);
     return { valid, summary: `${valid ? '' : 'not '}linearizable: ${looked}`, anomalies, counts };
   }

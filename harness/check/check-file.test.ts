@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { HistoryError } from '../../checker/history/history-error.ts';
+import { encodeOp } from '../../checker/history/ndjson.ts';
 import { parseHistory } from '../../checker/history/parse.ts';
 import { historyLines } from '../bench/checker-histories.ts';
 import { checkEvents } from './check-events.ts';
@@ -53,6 +54,27 @@ t.test('files', async (t) => {
     await t.rejects(checkFile(await write(name, content), casRegister), HistoryError, name);
   }
   await t.rejects(checkFile(join(folder, 'missing'), casRegister), { code: 'ENOENT' });
+});
+
+t.test('nothing was observed: valid for what other tools recorded, as they say, and unknown for ours', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'splitbrain-vacuous-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const judge = async (content: string, options = {}): Promise<unknown> => {
+    const path = join(folder, 'history');
+    await writeFile(path, content);
+    return (await checkFile(path, casRegister, options)).section.valid;
+  };
+  const nemesis = '{:process :nemesis, :type :info, :f :kill, :value nil}';
+  const failed = '{:process 0, :type :invoke, :f :write, :value 1}\n{:process 0, :type :fail, :f :write, :value 1}';
+  for (const edn of [nemesis, failed]) {
+    t.equal(await judge(edn), true);
+    t.equal(await judge(edn, { vacuous: 'unknown' }), 'unknown');
+    const ours = parseHistory(new TextEncoder().encode(edn)).events.ops();
+    const ndjson = ours.map((op) => encodeOp(op)).join('');
+    t.equal(await judge(ndjson), 'unknown');
+    t.equal(await judge(ndjson, { vacuous: 'valid' }), true);
+  }
+  t.equal(await judge('[]', { vacuous: 'valid' }), 'unknown', 'a file without a line is never valid');
 });
 
 t.test('threads judge keys as one thread does', async (t) => {

@@ -17,7 +17,7 @@ import { checkEvents } from './check-events.ts';
 import type { LeavingOut } from './leaving-out.ts';
 
 /** What a history can be asked, beside its model: each model has its own of these. */
-export type ModelOptions = Pick<LinearOptions, 'failedCas' | 'initial'> &
+export type ModelOptions = Pick<LinearOptions, 'failedCas' | 'initial' | 'vacuous'> &
   Omit<TxnOptions, 'model' | 'transactionOrder'> &
   BankOptions &
   LongForkOptions &
@@ -39,19 +39,24 @@ export interface CheckModel {
   readonly settled?: (section: Section) => ModelOptions;
 }
 
-/** By its linearizability. A Jepsen text log says of a failed cas that the state was different; Porcupine's keys start as empty strings. */
+/**
+ * By its linearizability. A Jepsen text log says of a failed cas that the state was different; Porcupine's keys start
+ * as empty strings. What other tools recorded is judged as they do where nothing was observed: it contradicts nothing.
+ */
 function linear(model: string): CheckModel {
   if (!isModelName(model)) throw new Error(`no model ${model}`);
   return {
     section: 'linear',
-    options: ['failedCas', 'initial'],
+    options: ['failedCas', 'initial', 'vacuous'],
     defaults: (format) => ({
+      ...(format === 'ndjson' ? {} : { vacuous: 'valid' as const }),
       ...(format === 'text' ? { failedCas: 'observed' as const } : {}),
       ...(format === 'porcupine' ? { initial: '' } : {}),
     }),
-    check: (events, { failedCas, initial }) =>
+    check: (events, { failedCas, initial, vacuous }) =>
       checkEvents(events, {
         model,
+        ...(vacuous === undefined ? {} : { vacuous }),
         ...(failedCas === undefined ? {} : { failedCas }),
         ...(initial === undefined ? {} : { initial }),
       }),

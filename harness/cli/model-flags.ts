@@ -9,6 +9,7 @@ import { UsageError } from './usage-error.ts';
 const optionOf = {
   'failed-cas': 'failedCas',
   initial: 'initial',
+  vacuous: 'vacuous',
   'consistency-model': 'consistencyModels',
   anomalies: 'anomalies',
   'linearizable-keys': 'linearizableKeys',
@@ -22,6 +23,7 @@ const optionOf = {
 } as const satisfies { readonly [flag: string]: keyof ModelOptions };
 
 const failedCasReadings = new Map((['observed', 'ignored'] as const).map((name) => [name, name]));
+const vacuousVerdicts = new Map((['valid', 'unknown'] as const).map((name) => [name, name]));
 
 /** What messages of the help say first: the models that have the flag. */
 function forModels(flag: keyof typeof optionOf): string {
@@ -50,6 +52,12 @@ export function modelFlags<T>(yargs: Argv<T>) {
       ...valued,
       describe: `${forModels('initial')}: the state, or every key's value, before the first operation, as JSON`,
       coerce: json('initial'),
+    })
+    .option('vacuous', {
+      ...valued,
+      describe: `${forModels('vacuous')}: the verdict where nothing was observed: valid or unknown`,
+      defaultDescription: 'unknown for our own format, valid for those of other tools',
+      coerce: oneOf('vacuous', vacuousVerdicts),
     })
     .option('consistency-model', {
       ...valued,
