@@ -1,11 +1,13 @@
 import { verifyFaults } from './faults.ts';
 import { verifyReport } from './report.ts';
+import { verifyStore } from './store.ts';
 import { verifyTargets } from './targets.ts';
 
 /** What `npm run verify -- NAME` can show: longer than a test, and looked at by a person. */
 const verifications: { readonly [name: string]: (words: readonly string[]) => Promise<boolean> } = {
   faults: verifyFaults,
   report: verifyReport,
+  store: verifyStore,
   /** Words: only these targets. */
   targets: verifyTargets,
 };
