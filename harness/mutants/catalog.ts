@@ -67,10 +67,15 @@ const rows: readonly Mutant[] = [
       },
       {
         file: 'system/node/node.ts',
+        find: `import { sealEnvelope } from './envelope.ts';`,
+        replace: `import { ENVELOPE_BYTES, sealEnvelope } from './envelope.ts';`,
+      },
+      {
+        file: 'system/node/node.ts',
         find: `      else if (isLeader) this.#proposals.placed(proposal, lastIndex + 1 + at);
       else this.#proposals.sent(proposal);`,
         replace: `      else {
-        const isPut = decodeCommand(proposal.command ?? NO_DATA)?.type === 'put';
+        const isPut = decodeCommand(proposal.command ?? NO_DATA, ENVELOPE_BYTES)?.type === 'put';
         if (isLeader) this.#proposals.placed(proposal, lastIndex + 1 + at);
         else this.#proposals.sent(proposal);
         if (isPut) {

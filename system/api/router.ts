@@ -1,5 +1,6 @@
 import { encodeCommand, OPERATION_ID_BYTES_MAX, type Operation, type Result, type SessionUse } from '../kv/index.ts';
 import { addressOf } from '../node/config.ts';
+import { ENVELOPE_BYTES } from '../node/envelope.ts';
 import type { Applied, MemberChange, Node } from '../node/node.ts';
 import type { ProposalOutcome } from '../node/proposals.ts';
 import type { Clock } from '../ports.ts';
@@ -409,11 +410,9 @@ class Router {
       throw bad(`Operation-Id has more than ${OPERATION_ID_BYTES_MAX} bytes`);
     }
     const session = sessionOf(request.headers);
-    const command = encodeCommand({
-      ...operation,
-      ...(operationId === undefined ? {} : { operationId }),
-      ...(session === undefined ? {} : { session }),
-    });
+    const named =
+      operationId === undefined && session === undefined ? operation : { ...operation, operationId, session };
+    const command = encodeCommand(named, ENVELOPE_BYTES);
     this.#node.propose(command, this.#deadline(request), (outcome: ProposalOutcome<Applied>) => {
       respond(answer(outcome, success));
     });

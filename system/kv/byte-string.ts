@@ -6,11 +6,20 @@ export type ByteString = string;
 
 /** Bytes handed to `String.fromCharCode` at once: the engine's limit on arguments is far above. */
 const piece = 4096;
+/** A plain array of each small length: the engine hands one over three times as fast as it does a typed array. */
+const units = Array.from({ length: 65 }, (_, length) => new Array<number>(length).fill(0));
 
-export function byteStringOf(bytes: Uint8Array): ByteString {
-  if (bytes.length <= piece) return String.fromCharCode.apply(null, bytes as unknown as number[]);
+/** Of the bytes in [from, to). */
+export function byteStringOf(bytes: Uint8Array, from = 0, to = bytes.length): ByteString {
+  const small = units[to - from];
+  if (small !== undefined) {
+    for (let at = 0; at < small.length; at++) small[at] = bytes[from + at]!;
+    return String.fromCharCode.apply(null, small);
+  }
   let text = '';
-  for (let at = 0; at < bytes.length; at += piece) text += byteStringOf(bytes.subarray(at, at + piece));
+  for (let at = from; at < to; at += piece) {
+    text += String.fromCharCode.apply(null, bytes.subarray(at, Math.min(to, at + piece)) as unknown as number[]);
+  }
   return text;
 }
 

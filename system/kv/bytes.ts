@@ -89,11 +89,13 @@ export class ByteWriter {
 
   /**
    * Everything, as a view; what follows is written behind it. Many small pieces so share one array, which lives as long
-   * as any of them: for what is dropped soon.
+   * as any of them: for what is dropped soon, or in the order in which it was made. A large piece gets its own.
    */
   cut(): Uint8Array {
-    const piece = this.buffer.subarray(this.start, this.end);
-    this.start = this.end;
+    const isLarge = (this.end - this.start) * 8 > this.capacityBytes;
+    const piece = isLarge ? this.slice() : this.buffer.subarray(this.start, this.end);
+    if (isLarge) this.clear();
+    else this.start = this.end;
     return piece;
   }
 
@@ -160,6 +162,9 @@ export class ByteReader {
   }
 
   text(): ByteString {
-    return byteStringOf(this.bytes());
+    const length = this.uvarint();
+    if (length > this.end - this.at) throw new MalformedBytes('ends too early');
+    this.at += length;
+    return byteStringOf(this.source, this.at - length, this.at);
   }
 }

@@ -14,13 +14,17 @@ const HAS_OPERATION_ID = 0x10;
 const HAS_SESSION = 0x20;
 const HAS_CONDITION = 0x40;
 
-/** Commands are proposed in the turn that encoded them, and copied into an entry then. */
+/** Commands leave the log, of which they become entries, in the order in which they came. */
 const commands = new ByteWriter(64 * 1024);
 
-/** @throws RangeError when the operation id is too long or a text is no byte string. Limits are judged when applied. */
-export function encodeCommand(command: Command): Uint8Array {
+/**
+ * @param roomBytes left in front, for what the caller has to say of the command
+ * @throws RangeError when the operation id is too long or a text is no byte string. Limits are judged when applied.
+ */
+export function encodeCommand(command: Command, roomBytes = 0): Uint8Array {
   const to = commands;
   to.clear();
+  to.skip(roomBytes);
   to.u8(
     OPERATIONS.indexOf(command.type) |
       (command.operationId === undefined ? 0 : HAS_OPERATION_ID) |
@@ -125,10 +129,10 @@ function writeTxnOperation(to: ByteWriter, step: TxnOperation): void {
   }
 }
 
-/** Undefined when the bytes are no command. Values are views into the bytes. */
-export function decodeCommand(bytes: Uint8Array): Command | undefined {
+/** Undefined when the bytes from `at` on are no command. Values are views into the bytes. */
+export function decodeCommand(bytes: Uint8Array, at = 0): Command | undefined {
   try {
-    const from = new ByteReader(bytes);
+    const from = new ByteReader(bytes, at);
     const head = from.u8();
     if (head > (TYPE_MASK | HAS_OPERATION_ID | HAS_SESSION | HAS_CONDITION)) return undefined;
     let operationId: string | undefined;

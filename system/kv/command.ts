@@ -13,8 +13,8 @@ export interface SessionUse {
 /** What one entry of the log asks of the state machine. Revision 0 stands for "the key does not exist". */
 export type Command = {
   /** Opaque, at most OPERATION_ID_BYTES_MAX; comes out again when the command is applied. */
-  readonly operationId?: ByteString;
-  readonly session?: SessionUse;
+  readonly operationId?: ByteString | undefined;
+  readonly session?: SessionUse | undefined;
 } & Operation;
 
 export type Operation =

@@ -84,7 +84,7 @@ export function viewOf(state: State): StateView {
     }
     for (let at = changes.length - 1; at >= 0; at--) {
       start = startRecord(to, RECORD.change);
-      writeChange(to, changes[at]!);
+      writeChange(to, changes.at(at)!);
       yield endRecord(to, start);
     }
     start = startRecord(to, RECORD.end);
@@ -115,13 +115,13 @@ function writeSession(to: ByteWriter, session: Session): void {
 function writeVersion(to: ByteWriter, version: Version): void {
   to.text(version.key);
   writeNumbers(to, version);
-  if (version.value instanceof List) {
-    to.u8(LIST_VALUE);
-    to.uvarint(version.value.length);
-    for (const element of version.value.elements()) to.bytes(element);
-  } else {
+  if (version.list === undefined) {
     to.u8(BYTES_VALUE);
-    to.bytes(version.value);
+    to.bytes(version.bytes());
+  } else {
+    to.u8(LIST_VALUE);
+    to.uvarint(version.list.length);
+    for (const element of version.list.elements()) to.bytes(element);
   }
 }
 
@@ -158,7 +158,7 @@ export class StateReader {
   private expected: { sessions: number; keys: number; changes: number } | undefined;
   private hash = '';
   private compactedRevision = 0;
-  private readonly changes: Omit<Change, 'bytes'>[] = [];
+  private readonly changes: Change[] = [];
   /** What each key held before the oldest change read so far: undefined when it did not exist. */
   private readonly before = new Map<string, Version | undefined>();
   private lastKey: string | undefined;
@@ -282,8 +282,9 @@ export class StateReader {
     const revision = from.uvarint();
     const count = from.uvarint();
     if (from.u8() === BYTES_VALUE) {
-      const version = new Version(key, from.bytes(), createRevision, revision, count, this.hasher);
-      this.state.slabs.adopt(version, slab);
+      const bytes = from.bytes();
+      const version = new Version(key, bytes, createRevision, revision, count, this.hasher);
+      this.state.slabs.adopt(version, slab, bytes.byteOffset - slab.bytes.byteOffset);
       return version;
     }
     let list: List | undefined;
@@ -309,7 +310,7 @@ export class StateReader {
         return this.readVersion(from, slab);
       case BEFORE.shorterList: {
         const appended = from.uvarint();
-        const list = version?.value instanceof List ? listWithout(version.value, appended) : undefined;
+        const list = version?.list && listWithout(version.list, appended);
         if (list === undefined) throw new MalformedBytes('a list that is not there');
         return new Version(key, list, from.uvarint(), from.uvarint(), from.uvarint(), this.hasher);
       }

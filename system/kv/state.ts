@@ -33,8 +33,8 @@ export class State {
 
   /** The list after an append to what a key holds. */
   appended(version: Version | undefined, element: Uint8Array): List | 'not-a-list' | 'too-large' {
-    const before = version?.value;
-    if (before instanceof Uint8Array) return 'not-a-list';
+    const before = version?.list;
+    if (version !== undefined && before === undefined) return 'not-a-list';
     if ((before?.bytes ?? 0) + element.length > this.limits.listBytesMax) return 'too-large';
     return new List(element.slice(), before, this.hasher);
   }
@@ -43,7 +43,9 @@ export class State {
   newVersion(key: ByteString, value: Uint8Array | List, current: Version | undefined, revision: number): Version {
     // Within a transaction a key may be written again at the same revision: that is one change.
     const changes = current === undefined ? 1 : current.version + (current.revision === revision ? 0 : 1);
-    const version = new Version(key, value, current?.createRevision ?? revision, revision, changes, this.hasher);
+    // The key as it is kept already: one text for all versions of it.
+    const kept = current?.key ?? key;
+    const version = new Version(kept, value, current?.createRevision ?? revision, revision, changes, this.hasher);
     if (value instanceof Uint8Array) this.slabs.store(version, value);
     return version;
   }

@@ -72,10 +72,11 @@ export class Store {
   /**
    * Applies the entry of a client's command. `index` must follow the last applied one (invariant: no entry is
    * ever applied twice or left out). Nothing of the bytes is kept.
+   * @param from where in the bytes the command begins
    */
-  apply(index: number, bytes: Uint8Array): Outcome {
+  apply(index: number, bytes: Uint8Array, from = 0): Outcome {
     this.advance(index);
-    const command = decodeCommand(bytes);
+    const command = decodeCommand(bytes, from);
     if (command === undefined) {
       return { effect: 'refused', result: this.refused('malformed'), operationId: undefined };
     }
@@ -212,11 +213,11 @@ export class Store {
       }
       case 'cas': {
         const current = state.keys.get(command.key);
-        const value = current?.value;
+        const { expected } = command;
         const matches =
-          command.expected === null
-            ? value === undefined
-            : value instanceof Uint8Array && compareBytes(value, command.expected) === 0;
+          expected === null
+            ? current === undefined
+            : current?.list === undefined && current !== undefined && compareBytes(current.bytes(), expected) === 0;
         return matches ? this.put('cas', command.key, command.value, current) : this.refused('cas-mismatch');
       }
       case 'delete': {
@@ -233,7 +234,8 @@ export class Store {
         const list = state.appended(current, command.element);
         if (typeof list === 'string') return this.refused(list);
         const revision = ++state.revision;
-        this.change(revision, command.key, state.newVersion(command.key, list, current, revision));
+        const version = state.newVersion(command.key, list, current, revision);
+        this.change(revision, version.key, version);
         return { type: 'append', revision, length: list.length };
       }
       case 'txn': {
@@ -261,7 +263,8 @@ export class Store {
     const { state } = this;
     if (!state.allows(key, value)) return this.refused('too-large');
     const revision = ++state.revision;
-    this.change(revision, key, state.newVersion(key, value, current, revision));
+    const version = state.newVersion(key, value, current, revision);
+    this.change(revision, version.key, version);
     return { type, revision };
   }
 

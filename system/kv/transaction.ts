@@ -3,7 +3,7 @@ import type { Command, Compare, Relation, TxnOperation } from './command.ts';
 import { readRange } from './range.ts';
 import type { Item, RefusalReason, TxnResult } from './result.ts';
 import type { State } from './state.ts';
-import { itemOf, List, type Version } from './version.ts';
+import { itemOf, type List, type Version } from './version.ts';
 
 type Transaction = Extract<Command, { type: 'txn' }>;
 
@@ -65,9 +65,8 @@ function holds(condition: Compare, version: Version | undefined): boolean {
     case 'exists':
       return condition.exists === (version !== undefined);
     case 'value': {
-      const value = version?.value;
-      if (value === undefined || value instanceof List) return condition.relation === '!=';
-      return relates(compareBytes(value, condition.value), condition.relation);
+      if (version === undefined || version.list !== undefined) return condition.relation === '!=';
+      return relates(compareBytes(version.bytes(), condition.value), condition.relation);
     }
     case 'revision':
       return relates((version?.revision ?? 0) - condition.number, condition.relation);

@@ -11,7 +11,6 @@ export interface Slab {
 const SLAB_BYTES = 64 * 1024;
 /** A larger value gets an array of its own. */
 const SHARED_BYTES_MAX = SLAB_BYTES / 8;
-const NO_BYTES = new Uint8Array(0);
 
 /**
  * Where values live. A slab is only ever appended to, so a value that was read stays what it was; when less than
@@ -22,22 +21,25 @@ export class ValueSlabs {
   private current: Slab = { bytes: new Uint8Array(SLAB_BYTES), liveBytes: 0, versions: [] };
   private used = 0;
 
-  /** Makes `bytes`, which stay the caller's, the value of a version. */
+  /** Makes `bytes`, which stay the caller's, the bytes that a version holds. */
   store(version: Version, bytes: Uint8Array): void {
     const length = bytes.length;
-    version.slab = undefined;
-    if (length === 0) version.value = NO_BYTES;
-    else if (length > SHARED_BYTES_MAX) version.value = bytes.slice();
-    else {
-      if (this.used + length > SLAB_BYTES) this.seal();
-      const slab = this.current;
-      slab.bytes.set(bytes, this.used);
-      version.value = slab.bytes.subarray(this.used, this.used + length);
-      this.used += length;
-      slab.liveBytes += length;
-      slab.versions.push(version);
-      version.slab = slab;
-    }
+    if (length > SHARED_BYTES_MAX) version.array = bytes.slice();
+    else if (length > 0) this.place(version).set(bytes, version.start);
+  }
+
+  /** Gives a version room for its bytes. @returns the array that they belong in, at its `start` */
+  private place(version: Version): Uint8Array {
+    const { length } = version;
+    if (this.used + length > SLAB_BYTES) this.seal();
+    const slab = this.current;
+    version.array = slab.bytes;
+    version.start = this.used;
+    version.slab = slab;
+    this.used += length;
+    slab.liveBytes += length;
+    slab.versions.push(version);
+    return slab.bytes;
   }
 
   /** Takes note that nothing in the store refers to the version any more. */
@@ -45,14 +47,15 @@ export class ValueSlabs {
     const slab = version.slab;
     if (slab === undefined) return;
     version.slab = undefined;
-    slab.liveBytes -= (version.value as Uint8Array).length;
+    slab.liveBytes -= version.length;
     if (slab !== this.current) this.clean(slab);
   }
 
-  /** Takes in a version whose value is a view into a piece of a snapshot, of which `slab` is made. */
-  adopt(version: Version, slab: Slab): void {
-    if (!(version.value instanceof Uint8Array)) return;
-    slab.liveBytes += version.value.length;
+  /** Takes in a version whose bytes lie at `start` in a piece of a snapshot, of which `slab` is made. */
+  adopt(version: Version, slab: Slab, start: number): void {
+    version.array = slab.bytes;
+    version.start = start;
+    slab.liveBytes += version.length;
     slab.versions.push(version);
     version.slab = slab;
   }
@@ -68,6 +71,11 @@ export class ValueSlabs {
     if (slab.liveBytes * 2 >= slab.bytes.length) return;
     const moving = slab.versions;
     slab.versions = [];
-    for (const version of moving) if (version.slab === slab) this.store(version, version.value as Uint8Array);
+    for (const version of moving) {
+      if (version.slab !== slab) continue;
+      const { start } = version;
+      const array = this.place(version);
+      array.set(slab.bytes.subarray(start, start + version.length), version.start);
+    }
   }
 }

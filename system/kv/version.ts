@@ -42,18 +42,28 @@ export class List {
 
 const LIST_DOMAIN = 0x4c;
 const VERSION_DOMAIN = 0x56;
+const NO_BYTES = new Uint8Array(0);
 
-/** What a key holds between two changes of it. Only where its value lies in memory may change. */
+/**
+ * What a key holds between two changes of it. Only where its bytes lie in memory may change. They lie in an array that
+ * others share, with no view of them in between: there are as many versions as keys, and each object of one is an object
+ * more for the garbage collector to move.
+ */
 export class Version {
   readonly key: ByteString;
-  value: Uint8Array | List;
+  /** Undefined: it holds bytes. */
+  readonly list: List | undefined;
   readonly createRevision: number;
   readonly revision: number;
   readonly version: number;
-  /** Hash of all of the above; set once the value is known. */
-  low = 0;
-  high = 0;
-  /** Where the value lies, as long as the store refers to this version and the value shares an array. */
+  /** Hash of all of these. */
+  readonly low: number;
+  readonly high: number;
+  /** Where the bytes lie: for `ValueSlabs` to move. */
+  array: Uint8Array = NO_BYTES;
+  start = 0;
+  readonly length: number;
+  /** What `array` is of, as long as the store refers to this version and the array is shared. */
   slab: Slab | undefined = undefined;
 
   constructor(
@@ -64,8 +74,9 @@ export class Version {
     version: number,
     hasher: Hasher,
   ) {
+    const list = value instanceof List ? value : undefined;
     this.key = key;
-    this.value = value;
+    this.list = list;
     this.createRevision = createRevision;
     this.revision = revision;
     this.version = version;
@@ -74,22 +85,29 @@ export class Version {
     hasher.number(createRevision);
     hasher.number(revision);
     hasher.number(version);
-    if (value instanceof List) hasher.words(value.low, value.high);
-    else hasher.bytes(value);
+    if (list !== undefined) hasher.words(list.low, list.high);
+    else hasher.bytes(value as Uint8Array);
     hasher.finish();
     this.low = hasher.low;
     this.high = hasher.high;
+    this.length = list === undefined ? value.length : 0;
   }
-}
 
-export function readValue(value: Uint8Array | List): Value {
-  return value instanceof List ? value.elements() : value;
+  /** A view of the bytes that it holds; of a list, none. */
+  bytes(): Uint8Array {
+    return this.array.subarray(this.start, this.start + this.length);
+  }
+
+  /** What it holds, as it is read. */
+  read(): Value {
+    return this.list === undefined ? this.bytes() : this.list.elements();
+  }
 }
 
 export function itemOf(version: Version): Item {
   return {
     key: version.key,
-    value: readValue(version.value),
+    value: version.read(),
     createRevision: version.createRevision,
     revision: version.revision,
     version: version.version,
@@ -98,10 +116,10 @@ export function itemOf(version: Version): Item {
 
 /** How many elements `version` has more than `previous` when it is that list and what was appended to it; else undefined. */
 export function appendedSince(version: Version | undefined, previous: Version): number | undefined {
-  if (version === undefined || !(version.value instanceof List) || !(previous.value instanceof List)) return undefined;
-  const more = version.value.length - previous.value.length;
+  if (version?.list === undefined || previous.list === undefined) return undefined;
+  const more = version.list.length - previous.list.length;
   if (more < 0) return undefined;
-  return listWithout(version.value, more) === previous.value ? more : undefined;
+  return listWithout(version.list, more) === previous.list ? more : undefined;
 }
 
 /** The list without its newest `count` elements. */

@@ -1,7 +1,6 @@
 import { invariant } from '../assert.ts';
 import type { ByteString } from './byte-string.ts';
 import type { Change, History } from './history.ts';
-import { readValue } from './version.ts';
 import type { WatchBatch, WatchEvent, Watcher, WatchFilter } from './watch.ts';
 
 /** All watchers of a store, and whom a change concerns. */
@@ -146,6 +145,6 @@ function eventOf(change: Change): WatchEvent {
         revision,
         createRevision: version.createRevision,
         version: version.version,
-        value: readValue(version.value),
+        value: version.read(),
       };
 }

@@ -1,5 +1,3 @@
-import { ByteSlab } from '../byte-slab.ts';
-
 /**
  * What surrounds a command in a log entry: who proposed it, so that the proposer can answer its client when the entry
  * is applied there, and so that a forwarded proposal which the network delivered twice takes effect once.
@@ -16,31 +14,30 @@ export interface Origin {
   readonly forwarded: boolean;
 }
 
-const headBytes = 1 + 8 + 4 + 8;
+/** What comes before the command. */
+export const ENVELOPE_BYTES = 1 + 8 + 4 + 8;
 
-/** Entries leave the log in the order in which they came. */
-const entries = new ByteSlab();
+/** One head at a time, copied in or out: a view of each entry's bytes would cost more than all the rest. */
+const head = new Uint8Array(ENVELOPE_BYTES);
+const view = new DataView(head.buffer);
 
-export function sealEnvelope(origin: Origin, command: Uint8Array): Uint8Array {
-  const data = entries.take(headBytes + command.length);
-  const view = new DataView(data.buffer, data.byteOffset);
+/** Fills in the head of an entry whose command lies behind it already. */
+export function sealEnvelope(data: Uint8Array, origin: Origin): void {
   view.setUint8(0, origin.forwarded ? 1 : 0);
   view.setFloat64(1, origin.node, true);
   view.setUint32(9, origin.incarnation, true);
   view.setFloat64(13, origin.sequence, true);
-  data.set(command, headBytes);
-  return data;
+  for (let at = 0; at < ENVELOPE_BYTES; at++) data[at] = head[at]!;
 }
 
-/** @returns undefined when the bytes are too short to be one */
-export function openEnvelope(data: Uint8Array): { readonly origin: Origin; readonly command: Uint8Array } | undefined {
-  if (data.length < headBytes) return undefined;
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const origin: Origin = {
+/** @returns undefined when the bytes are too short to be an envelope */
+export function openEnvelope(data: Uint8Array): Origin | undefined {
+  if (data.length < ENVELOPE_BYTES) return undefined;
+  for (let at = 0; at < ENVELOPE_BYTES; at++) head[at] = data[at]!;
+  return {
     forwarded: view.getUint8(0) === 1,
     node: view.getFloat64(1, true),
     incarnation: view.getUint32(9, true),
     sequence: view.getFloat64(13, true),
   };
-  return { origin, command: data.subarray(headBytes) };
 }

@@ -269,6 +269,7 @@ export class Node {
 
   /**
    * Proposes a command.
+   * @param command with ENVELOPE_BYTES of room in front, the node's from here on
    * @param deadlineMs monotonic
    * @param done called once, in this turn or a later one
    */
@@ -442,13 +443,19 @@ export class Node {
     const queued = this.#proposals.takeQueued();
     const { softState, lastIndex } = this.#raw.basicStatus();
     const isLeader = softState.role === 'leader';
-    const data = queued.map((one) => sealEnvelope(this.#proposals.origin(one, !isLeader), one.command ?? NO_DATA));
+    const data: Uint8Array[] = [];
+    for (const proposal of queued) {
+      const command = proposal.command ?? NO_DATA;
+      sealEnvelope(command, this.#proposals.origin(proposal, !isLeader));
+      data.push(command);
+    }
     const dropped = data.length === 0 ? undefined : this.#raw.propose(data);
-    queued.forEach((proposal, at) => {
+    for (let at = 0; at < queued.length; at++) {
+      const proposal = queued[at]!;
       if (dropped !== undefined) this.#proposals.finish(proposal, { type: 'refused', reason: refusalOf(dropped) });
       else if (isLeader) this.#proposals.placed(proposal, lastIndex + 1 + at);
       else this.#proposals.sent(proposal);
-    });
+    }
   }
 
   #advanceReads(): void {

@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS, decodeCommand, type Effect, type Outcome, Store } from '../kv/index.ts';
 import { type ConfChange, type ConfState, decodeConfChange, type Entry, EntryType } from '../raft/index.ts';
-import { type Origin, openEnvelope } from './envelope.ts';
+import { ENVELOPE_BYTES, type Origin, openEnvelope } from './envelope.ts';
 import { Forwarded, type ForwardedState } from './forwarded.ts';
 import { decodeContext, Membership, type MembershipState } from './membership.ts';
 
@@ -61,20 +61,19 @@ export class Replica {
       const origin = context.proposal && { node, incarnation, sequence, forwarded: false };
       return { ...nothing, origin, membershipChanged: true };
     }
-    const envelope = openEnvelope(entry.data);
-    if (envelope === undefined) {
+    const origin = openEnvelope(entry.data);
+    if (origin === undefined) {
       this.store.skip(index);
       return { ...nothing, origin: undefined, membershipChanged: false };
     }
-    const { origin, command } = envelope;
     if (origin.forwarded && !this.forwarded.admit(origin)) {
       // A second copy, or one that was overtaken and of which its proposer was told that it never takes effect.
       this.store.skip(index);
-      const operationId = decodeCommand(command)?.operationId;
+      const operationId = decodeCommand(entry.data, ENVELOPE_BYTES)?.operationId;
       const effect = 'deduplicated';
       return { ...nothing, effect, operationId, origin: undefined, membershipChanged: false };
     }
-    const outcome = this.store.apply(index, command);
+    const outcome = this.store.apply(index, entry.data, ENVELOPE_BYTES);
     const { effect, operationId } = outcome;
     return { index, term, effect, operationId, origin, outcome, membershipChanged: false };
   }
