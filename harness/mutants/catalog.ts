@@ -379,7 +379,7 @@ const rows: readonly Mutant[] = [
       {
         file: 'system/node/replica.ts',
         find: `    if (origin.forwarded && !this.forwarded.admit(origin)) {`,
-        replace: `    if (origin.forwarded && !this.forwarded.admit(origin) && command.length === 0) {`,
+        replace: `    if (origin.forwarded && !this.forwarded.admit(origin) && entry.data.length === 0) {`,
       },
     ],
   },

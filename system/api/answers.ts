@@ -4,7 +4,7 @@ import type { Applied } from '../node/node.ts';
 import type { ProposalOutcome, Refusal } from '../node/proposals.ts';
 import type { ReadOutcome } from '../node/reads.ts';
 import { bytesJson, toJson } from './parse.ts';
-import { type ApiResponse, failure, json } from './request.ts';
+import { type ApiResponse, failure, json, revisionJson } from './request.ts';
 
 /** Status, and what it means for the write: see docs/ARCHITECTURE.md, HTTP. All of these are definite. */
 const refusals: Readonly<Record<Refusal, readonly [status: number, message: string]>> = {
@@ -56,7 +56,7 @@ export function resultJson(result: Result): ApiResponse {
   switch (result.type) {
     case 'put':
     case 'cas':
-      return json(200, { revision: result.revision });
+      return revisionJson(result.revision);
     case 'delete':
       return json(200, { revision: result.revision, deleted: result.deleted });
     case 'append':

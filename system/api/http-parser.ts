@@ -1,3 +1,4 @@
+import { byteStringOf } from '../kv/index.ts';
 import type { ApiRequest } from './request.ts';
 
 export interface HttpLimits {
@@ -139,7 +140,7 @@ export class HttpParser {
     if (end < 0) return -1;
     if (end === at || bytes[end - 1] !== carriageReturn) throw malformed('a line does not end with CRLF');
     this.#headBytes += lineBytes;
-    const line = latin1(bytes.subarray(at, end - 1));
+    const line = byteStringOf(bytes, at, end - 1);
     switch (this.#state) {
       case 'head':
         return this.#headLine(line, bytes, end + 1);
@@ -255,16 +256,40 @@ function malformed(what: string): HttpError {
 }
 
 function parseHead(requestLine: string, headers: HeaderBlock['headers']): HttpHead {
-  const parts = requestLine.split(' ');
-  const [method, rawTarget, version] = parts;
-  if (parts.length !== 3 || !token.test(method!)) throw malformed('the request line');
+  const afterMethod = requestLine.indexOf(' ');
+  const afterTarget = requestLine.lastIndexOf(' ');
+  const method = methodOf(requestLine.slice(0, Math.max(0, afterMethod)));
+  if (method === undefined || afterTarget === afterMethod) throw malformed('the request line');
+  const version = requestLine.slice(afterTarget + 1);
   if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0') throw malformed('the version');
-  const target = rawTarget!.startsWith('/') ? rawTarget! : rawTarget!.replace(/^https?:\/\/[^/?#]*/i, '');
-  if (!target.startsWith('/') || /[^\x21-\x7e]/.test(target)) throw malformed('the target');
+  const rawTarget = requestLine.slice(afterMethod + 1, afterTarget);
+  const target = rawTarget.startsWith('/') ? rawTarget : rawTarget.replace(/^https?:\/\/[^/?#]*/i, '');
+  if (!target.startsWith('/') || !isVisible(target)) throw malformed('the target');
   if (version === 'HTTP/1.1' && headers.host === undefined) throw malformed('no Host header');
   const connection = headers.connection?.toLowerCase();
   const keepAlive = version === 'HTTP/1.1' ? connection !== 'close' : connection === 'keep-alive';
-  return { method: method!, target, headers, keepAlive };
+  return { method, target, headers, keepAlive };
+}
+
+/** Undefined when it is no token. */
+function methodOf(text: string): string | undefined {
+  switch (text) {
+    case 'GET':
+    case 'PUT':
+    case 'POST':
+      return text;
+    default:
+      return token.test(text) ? text : undefined;
+  }
+}
+
+/** No spaces, no controls, nothing above 126. */
+function isVisible(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x21 || unit > 0x7e) return false;
+  }
+  return true;
 }
 
 function parseHeaders(lines: readonly string[]): HeaderBlock {
@@ -299,14 +324,6 @@ function startsWithAt(bytes: Uint8Array, at: number, prefix: Uint8Array): boolea
   if (bytes.length - at < prefix.length) return false;
   for (let i = 0; i < prefix.length; i++) if (bytes[at + i] !== prefix[i]) return false;
   return true;
-}
-
-function latin1(bytes: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += 4096) {
-    text += String.fromCharCode.apply(null, bytes.subarray(at, at + 4096) as unknown as number[]);
-  }
-  return text;
 }
 
 function joined(chunks: readonly Uint8Array[], totalBytes: number): Uint8Array {

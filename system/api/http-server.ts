@@ -1,7 +1,7 @@
 import { ByteSlab } from '../byte-slab.ts';
 import type { Address, Clock, Connection, Listener, Network, Timer, TlsIdentity } from '../ports.ts';
 import { defaultHttpLimits, HttpError, HttpParser, type ParsedRequest } from './http-parser.ts';
-import { type ApiRequest, type ApiResponse, failure } from './request.ts';
+import { type ApiRequest, type ApiResponse, failure, writeAscii } from './request.ts';
 
 /** Beyond these a new connection is closed at once. */
 const connectionsMax = 10_000;
@@ -32,15 +32,14 @@ export async function serveHttp(
   let closing = false;
   const accept = (connection: Connection) => {
     if (closing || open.size >= connectionsMax) return connection.destroy();
-    const http = new HttpConnection(ports.clock, connection, handle, () => open.delete(http));
+    const http = new HttpConnection(connection, handle, () => open.delete(http));
     open.add(http);
   };
   const listener: Listener = await ports.network.listen(address, accept, tls);
   let sweep: Timer;
   const armSweep = () => {
     sweep = ports.clock.setTimer(sweepMs, () => {
-      const nowMs = ports.clock.monotonicMs();
-      for (const connection of open) connection.endIfIdle(nowMs);
+      for (const connection of open) connection.endIfIdle();
       armSweep();
     });
   };
@@ -68,7 +67,6 @@ interface Slot {
 }
 
 class HttpConnection {
-  readonly #clock: Clock;
   readonly #connection: Connection;
   readonly #handle: Handle;
   readonly #parser: HttpParser;
@@ -77,14 +75,14 @@ class HttpConnection {
   /** No more requests are read: the client said so, sent garbage, or the server stops. */
   #ending = false;
   #closed = false;
-  #lastActiveMs: number;
+  /** Nothing came or went since the last sweep; and how many in a row found it so. */
+  #isIdle = false;
+  #idleSweeps = 0;
   #cancelStream: (() => void) | undefined;
 
-  constructor(clock: Clock, connection: Connection, handle: Handle, onClosed: () => void) {
-    this.#clock = clock;
+  constructor(connection: Connection, handle: Handle, onClosed: () => void) {
     this.#connection = connection;
     this.#handle = handle;
-    this.#lastActiveMs = clock.monotonicMs();
     this.#parser = new HttpParser(
       defaultHttpLimits,
       (request) => this.#request(request),
@@ -96,7 +94,7 @@ class HttpConnection {
     connection.handle({
       data: (chunk) => this.#data(chunk),
       drained: () => {
-        this.#lastActiveMs = this.#clock.monotonicMs();
+        this.#isIdle = false;
         this.#unpause();
       },
       closed: () => {
@@ -107,10 +105,13 @@ class HttpConnection {
     });
   }
 
-  endIfIdle(nowMs: number): void {
+  /** Called every `sweepMs`. */
+  endIfIdle(): void {
+    this.#idleSweeps = this.#isIdle ? this.#idleSweeps + 1 : 0;
+    this.#isIdle = true;
     const waitsForReader = this.#connection.bufferedBytes > 0;
     const busy = this.#slots.length > 0 || this.#cancelStream !== undefined;
-    if ((!busy || waitsForReader) && nowMs - this.#lastActiveMs > idleMsMax) this.#connection.destroy();
+    if ((!busy || waitsForReader) && this.#idleSweeps * sweepMs >= idleMsMax) this.#connection.destroy();
   }
 
   endSoon(): void {
@@ -121,7 +122,7 @@ class HttpConnection {
 
   #data(chunk: Uint8Array): void {
     if (this.#ending) return;
-    this.#lastActiveMs = this.#clock.monotonicMs();
+    this.#isIdle = false;
     try {
       this.#parser.push(chunk);
     } catch (error) {
@@ -152,6 +153,7 @@ class HttpConnection {
 
   /** Sends the answers whose turn it is. */
   #flush(): void {
+    if (this.#slots[0]?.response === undefined) return;
     const chunks: Uint8Array[] = [];
     let end = false;
     let stream: ApiResponse['stream'];
@@ -163,9 +165,8 @@ class HttpConnection {
       stream = slot.response.stream;
       chunks.push(encodeResponse(slot.response, end || stream !== undefined, slot.isHead));
     }
-    if (chunks.length === 0) return;
     this.#connection.write(chunks);
-    this.#lastActiveMs = this.#clock.monotonicMs();
+    this.#isIdle = false;
     if (stream !== undefined) this.#beginStream(stream);
     else if (end) this.#connection.end();
     else this.#unpause();
@@ -220,7 +221,7 @@ function encodeResponse(response: ApiResponse, close: boolean, isHead: boolean):
   if (status !== 204 && response.stream === undefined) head += `Content-Length: ${body.length}\r\n`;
   head += close ? 'Connection: close\r\n\r\n' : '\r\n';
   const bytes = answers.take(head.length + (isHead ? 0 : body.length));
-  for (let i = 0; i < head.length; i++) bytes[i] = head.charCodeAt(i);
+  writeAscii(head, bytes, 0);
   if (!isHead) bytes.set(body, head.length);
   return bytes;
 }

@@ -40,7 +40,7 @@ export function splitTarget(target: string): Target {
   return { path: target.slice(0, mark), query };
 }
 
-const noQuery: ReadonlyMap<string, ByteString> = new Map();
+export const noQuery: ReadonlyMap<string, ByteString> = new Map();
 
 /** Refuses parameters that nobody would look at: a misspelled condition must not be a silent no. */
 export function allowQuery(query: ReadonlyMap<string, ByteString>, ...allowed: readonly string[]): void {

@@ -1,3 +1,5 @@
+import { ByteSlab } from '../byte-slab.ts';
+
 /** A request below the socket: what the HTTP server reads off a connection, or what the simulator hands in. */
 export interface ApiRequest {
   readonly method: string;
@@ -37,6 +39,21 @@ export function empty(status: number, headers: Readonly<Record<string, string>> 
 
 export function json(status: number, value: unknown): ApiResponse {
   return { status, headers: jsonHeaders, body: encoder.encode(JSON.stringify(value)) };
+}
+
+const bodies = new ByteSlab();
+
+/** The answer to nearly every write, put together by hand. */
+export function revisionJson(revision: number): ApiResponse {
+  const text = `{"revision":${revision}}`;
+  const body = bodies.take(text.length);
+  writeAscii(text, body, 0);
+  return { status: 200, headers: jsonHeaders, body };
+}
+
+/** @param text of which every character is below 128 */
+export function writeAscii(text: string, target: Uint8Array, at: number): void {
+  for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i);
 }
 
 /** Every error body is `{"error":"NAME","message":"…"}`. */

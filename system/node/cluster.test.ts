@@ -274,6 +274,7 @@ t.test('requests that say nothing sensible are refused before anything is propos
     ['PUT', '/v1/kv/%zz', 'x', 400],
     ['PUT', '/v1/kv/a?revsion=1', 'x', 400],
     ['PUT', '/v1/kv/a?revision=-1', 'x', 400],
+    ['GET', '/v1/kv/a?read=lease&read=lease', '', 400],
     ['POST', '/v1/cas/a', '{"value":"x"}', 400],
     ['POST', '/v1/cas/a', 'nonsense', 400],
     ['POST', '/v1/txn', '{"then":[{"op":"fly"}]}', 400],

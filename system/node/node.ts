@@ -523,7 +523,7 @@ export class Node {
     }
     this.#audit?.flush();
     for (const { index, origin, outcome } of applied) {
-      this.#proposals.applied(index, origin, () => outcome ?? 'membership-changed');
+      this.#proposals.applied(index, origin, outcome ?? 'membership-changed');
     }
     for (const response of message.responses) this.#deliver(response);
     if (membershipChanged) {

@@ -151,11 +151,9 @@ export class Proposals<Result> {
     proposal.command = undefined;
   }
 
-  /**
-   * An entry was applied: answers its proposer if that is us, and whoever is now known to have lost.
-   * @param result called only when somebody waits
-   */
-  applied(index: number, origin: Origin | undefined, result: () => Result): void {
+  /** An entry was applied: answers its proposer if that is us, and whoever is now known to have lost. */
+  applied(index: number, origin: Origin | undefined, result: Result): void {
+    if (this.#waiting.size === 0) return;
     const ours = origin !== undefined && origin.node === this.#node && origin.incarnation === this.#incarnation;
     const proposal = ours ? this.#waiting.get(origin.sequence) : undefined;
     if (proposal !== undefined) {
@@ -168,9 +166,9 @@ export class Proposals<Result> {
           sequence: proposal.sequence,
         }),
       );
-      this.finish(proposal, { type: 'applied', result: result(), index });
+      this.finish(proposal, { type: 'applied', result, index });
     }
-    const slot = this.#byIndex.get(index);
+    const slot = this.#byIndex.size === 0 ? undefined : this.#byIndex.get(index);
     if (slot !== undefined) this.finish(slot, { type: 'refused', reason: 'superseded' });
     if (ours && origin.forwarded) this.#overtaken(origin.sequence);
   }

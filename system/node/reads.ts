@@ -7,10 +7,12 @@ export type ReadOutcome =
   | { readonly type: 'failed'; readonly reason: 'too-many-requests' | 'no-leader' | 'timeout' | 'stopping' };
 
 class Read extends Waiting {
+  readonly #owner: { waiting: number };
   #done: ((outcome: ReadOutcome) => void) | undefined;
 
-  constructor(deadlineMs: number, done: (outcome: ReadOutcome) => void) {
+  constructor(owner: { waiting: number }, deadlineMs: number, done: (outcome: ReadOutcome) => void) {
     super(deadlineMs);
+    this.#owner = owner;
     this.#done = done;
   }
 
@@ -24,11 +26,15 @@ class Read extends Waiting {
 
   answer(outcome: ReadOutcome): void {
     const done = this.#done;
+    if (done === undefined) return;
     this.#done = undefined;
+    this.#owner.waiting--;
     this.leave();
-    done?.(outcome);
+    done(outcome);
   }
 }
+
+const ready: ReadOutcome = { type: 'ready' };
 
 /** One confirmation by a quorum, for all reads that came before it began. */
 interface Round {
@@ -53,7 +59,7 @@ export class Reads {
   #round: Round | undefined;
   /** Confirmed, waiting for the index to be applied; in order of index. */
   #confirmed: { readonly index: number; readonly reads: readonly Read[] }[] = [];
-  #count = 0;
+  readonly #count = { waiting: 0 };
   #rounds = 0;
 
   /** @param retryMs after which an unanswered round is asked for again */
@@ -63,21 +69,18 @@ export class Reads {
   }
 
   add(deadlineMs: number, done: (outcome: ReadOutcome) => void): void {
-    if (this.#count >= countMax) {
+    if (this.#count.waiting >= countMax) {
       done({ type: 'failed', reason: 'too-many-requests' });
       return;
     }
-    this.#count++;
-    const read = new Read(deadlineMs, (outcome) => {
-      this.#count--;
-      done(outcome);
-    });
+    this.#count.waiting++;
+    const read = new Read(this.#count, deadlineMs, done);
     this.#queued.push(read);
     this.#deadlines.add(read);
   }
 
   get count(): number {
-    return this.#count;
+    return this.#count.waiting;
   }
 
   /** Confirmed so far. */
@@ -120,11 +123,11 @@ export class Reads {
 
   /** Serves the reads whose index is applied. */
   applied(index: number): void {
-    if (this.#confirmed.length === 0) return;
+    if (this.#confirmed.length === 0 || this.#confirmed[0]!.index > index) return;
     const later = this.#confirmed.filter((batch) => batch.index > index);
     const now = this.#confirmed.filter((batch) => batch.index <= index);
     this.#confirmed = later;
-    for (const { reads } of now) for (const read of reads) if (!read.isDone) read.answer({ type: 'ready' });
+    for (const { reads } of now) for (const read of reads) read.answer(ready);
   }
 
   stop(): void {
@@ -144,7 +147,7 @@ export class Reads {
 }
 
 function failAll(reads: readonly Read[], reason: 'no-leader' | 'stopping'): void {
-  for (const read of reads) if (!read.isDone) read.answer({ type: 'failed', reason });
+  for (const read of reads) read.answer({ type: 'failed', reason });
 }
 
 function encodeContext(context: number): Uint8Array {
