@@ -1,6 +1,15 @@
 import { oneOf, type Random } from './choice.ts';
-import { type Chosen, type FaultKind, type NodeEffect, onEach, type Situation, settingOf } from './fault-kind.ts';
-import { someNodes } from './node-targets.ts';
+import { anotherLeader } from './election.ts';
+import {
+  attempt,
+  type Chosen,
+  type FaultKind,
+  type NodeEffect,
+  onEach,
+  type Situation,
+  settingOf,
+} from './fault-kind.ts';
+import { links, primariesOrOne, someNodes, without } from './node-targets.ts';
 import type { ClockFault, NodeId, Strobe, World } from './world.ts';
 
 export const trueClock: ClockFault = { wallOffsetMs: 0, wallRate: 1, monotonicRate: 1 };
@@ -10,6 +19,8 @@ const jumpsMs = [250, 2_000, 30_000, 600_000, 7_200_000] as const;
 const strobesMs = [0, 20, 200] as const;
 const strobeTimesMax = 8;
 const rates = [0.5, 0.8, 1.25, 2] as const;
+/** By this a lease of half an election time-out lasts for five of them. */
+const slowWallRate = 0.1;
 
 /** Clocks that are wrong: wall time jumps or drifts; monotonic time, and with it every timer, runs fast or slow. */
 export const clock: FaultKind = {
@@ -31,12 +42,34 @@ export const clock: FaultKind = {
       },
     }),
     rate: bend((random) => ({ ...trueClock, monotonicRate: oneOf(rates, random) })),
+    /**
+     * Whoever leads has a wall clock that hardly moves, and is then cut off: what it believes to have promised itself for
+     * a while, as a lease, it believes long after the others have elected another (tikv#964).
+     */
+    'drift-then-partition'(situation) {
+      const nodes = primariesOrOne(situation);
+      const others = without(situation.nodes, nodes);
+      if (others.length === 0) return undefined;
+      return {
+        nodes,
+        links: [...links(nodes, others), ...links(others, nodes)],
+        setting: { type: 'clock', clock: { ...trueClock, wallRate: slowWallRate } },
+      };
+    },
   },
-  start: (world, chosen) =>
-    chosen.setting?.type === 'strobe'
-      ? strobe(world, chosen.nodes, chosen.setting.strobe)
-      : onEach(chosen.nodes, async (node) => world.setClock(node, settingOf(chosen, 'clock').clock)),
-  end: (world, { nodes }) => onEach(nodes, (node) => world.setClock(node, trueClock)),
+  async start(world, chosen) {
+    const { nodes, links, setting } = chosen;
+    if (setting?.type === 'strobe') return strobe(world, nodes, setting.strobe);
+    const bent = await onEach(nodes, async (node) => world.setClock(node, settingOf(chosen, 'clock').clock));
+    if (links === undefined) return bent;
+    const cut = await attempt(() => world.cut(links));
+    await anotherLeader(world, nodes);
+    return [...bent, cut];
+  },
+  end: async (world, { nodes, links }) => [
+    ...(links === undefined ? [] : [await attempt(() => world.cut([]))]),
+    ...(await onEach(nodes, (node) => world.setClock(node, trueClock))),
+  ],
 };
 
 /** The same fault for some of the nodes: any number from one to all. */

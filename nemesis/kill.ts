@@ -1,12 +1,9 @@
+import { anotherLeader, electionMaxMs } from './election.ts';
 import { attempt, type Chosen, type FaultKind, type NodeEffect, onEach, power, type Situation } from './fault-kind.ts';
 import { around, fallBehind } from './lag.ts';
 import { nodeTargets, someNodes, without } from './node-targets.ts';
 import { isOfSnapshot, react, reactionTo } from './reaction.ts';
 import type { Effect, Moment, NodeId, Reaction, World } from './world.ts';
-
-/** How long an election may take that a killed leader brings about, and the next one. */
-const electionMaxMs = 6000;
-const lookEveryMs = 100;
 
 const { one, minority, majority, all, primaries } = nodeTargets;
 
@@ -95,14 +92,6 @@ async function endVoters(world: World, end: End): Promise<readonly NodeEffect[]>
   effects.push(...(await onEach(without(voters, led), (node) => end(world, node))));
   // Started while the new leader is still cut off: they may elect another, and it must be in a later term.
   effects.push(...(await onEach(voters, (node) => world.start(node))), await cut);
-  await anotherLeader(world, leader);
+  await anotherLeader(world, [leader]);
   return effects;
-}
-
-/** Waits, bounded, until the others have elected one of themselves. */
-async function anotherLeader(world: World, cutOff: NodeId): Promise<void> {
-  for (let waitedMs = 0; waitedMs < electionMaxMs; waitedMs += lookEveryMs) {
-    if (without(await world.primaries(), [cutOff]).length > 0) return;
-    await world.sleep(lookEveryMs);
-  }
 }

@@ -12,7 +12,12 @@ import { summarizeFaults } from './summarize.ts';
 import { drawSwarm } from './swarm.ts';
 import type { Effect, FaultRecord } from './world.ts';
 
-async function runFor(endMs: number, seed: number, names = defaultKinds): Promise<readonly FaultRecord[]> {
+async function runFor(
+  endMs: number,
+  seed: number,
+  names = defaultKinds,
+  succeededAt?: (nowMs: number) => number,
+): Promise<readonly FaultRecord[]> {
   const world = new FlagWorld(5, endMs);
   const records: FaultRecord[] = [];
   const nemesis = startNemesis({
@@ -22,6 +27,7 @@ async function runFor(endMs: number, seed: number, names = defaultKinds): Promis
     random: seeded(seed),
     now: () => world.nowMs * 1e6,
     record: (fault) => records.push(fault),
+    ...(succeededAt !== undefined && { succeeded: () => succeededAt(world.nowMs) }),
   });
   await world.run();
   await Promise.all([nemesis.stop(), nemesis.stop()]);
@@ -73,6 +79,17 @@ t.test('the plan', async (t) => {
       t.equal(on.size, 0, 'all have ended');
     }
     t.ok(overlapping > 30 && alone > 30, `${overlapping} with others, ${alone} alone`);
+  });
+
+  t.test('waits until the store has come back from the last fault, and no longer than is reasonable', async (t) => {
+    for (let seed = 1; seed <= 10; seed++) {
+      // It serves its first operation late, and after that none any more.
+      const records = await runFor(60_000, seed, ['pause'], (nowMs) => (nowMs < 9000 ? 0 : 1));
+      const [first, second] = records.filter(({ phase }) => phase === 'start');
+      const end = records.find(({ phase }) => phase === 'end')?.doneTime ?? 0;
+      t.ok(first !== undefined && first.time >= 9e9 && first.time < 10e9, `${first?.time}`);
+      t.ok(second !== undefined && second.time >= end + 10e9, `${second?.time}`);
+    }
   });
 
   t.test('of a world that cannot do a kind says so', async (t) => {

@@ -22,7 +22,16 @@ export interface NemesisOptions {
   /** Nanoseconds since the start of the run. */
   readonly now: () => number;
   readonly record: (fault: FaultRecord) => void;
+  /**
+   * How many operations have succeeded so far. With it no drawn fault begins before one did since the last fault's end:
+   * what hits a store that has not come back from the last one shows nothing of either. Bounded by `recoveryMaxMs`.
+   */
+  readonly succeeded?: () => number;
 }
+
+/** How long a store may take to come back from a fault before the next one begins all the same. */
+const recoveryMaxMs = 10_000;
+const lookEveryMs = 20;
 
 export interface Nemesis {
   /**
@@ -65,6 +74,8 @@ class NemesisLoop {
   /** That have begun and not ended. */
   readonly #active = new Set<{ readonly kind: FaultKind; readonly ended: Promise<void> }>();
   #lastId = 0;
+  /** When the last fault ended. */
+  #succeededBefore = 0;
   readonly unfinished = new Set<FaultRecord>();
 
   constructor(options: NemesisOptions) {
@@ -136,6 +147,7 @@ class NemesisLoop {
     await this.#endOf(
       (other) => kind.domain === undefined || other.domain === undefined || other.domain === kind.domain,
     );
+    await this.#recovered();
     if (this.#stopping) return;
     const primaries = await world.primaries();
     for (let attempt = 0; attempt < Object.keys(kind.variants).length; attempt++) {
@@ -160,11 +172,22 @@ class NemesisLoop {
       await this.#record({ ...fault, phase: 'end' }, () => kind.end(world, chosen));
       // A node that ended by itself, which is on record elsewhere, is not to be missing for the rest of the run.
       await this.#repair('restart', () => onEach(world.nodes, (node) => world.start(node)));
+      this.#succeededBefore = this.#options.succeeded?.() ?? 0;
       this.#active.delete(active);
     };
     const active = { kind, ended: end() };
     active.ended.catch(() => {}); // Whoever waits for its end is told.
     this.#active.add(active);
+  }
+
+  /** See `succeeded`. */
+  async #recovered(): Promise<void> {
+    const { succeeded } = this.#options;
+    if (succeeded === undefined) return;
+    const untilMs = this.#nowMs() + recoveryMaxMs;
+    while (succeeded() === this.#succeededBefore && this.#nowMs() < untilMs) {
+      if (!(await this.#sleepUntil(this.#nowMs() + lookEveryMs))) return;
+    }
   }
 
   /** Waits for the ends of all that are on and match. */

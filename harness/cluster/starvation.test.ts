@@ -35,6 +35,16 @@ async function busyCluster(
   return Object.assign(world, { folder });
 }
 
+/** An abort of the node's process, as V8 ends it; nothing when the starvation has ended it already. */
+async function endOnItsOwn(world: Cluster & { readonly folder: string }, node: NodeId): Promise<void> {
+  const exits = exitsOf(world.folder, node).length;
+  const text = readFileSync(join(world.folder, 'nodes', node, 'exits.ndjson'), 'utf8').trimEnd();
+  const last = JSON.parse(text.split('\n').at(-1) ?? '') as ProcessRecord;
+  if (last.type === 'exit') return;
+  process.kill(last.pid, 'SIGABRT');
+  while (exitsOf(world.folder, node).length === exits) await world.sleep(5);
+}
+
 function exitsOf(folder: string, node: NodeId): readonly ProcessRecord[] {
   const text = readFileSync(join(folder, 'nodes', node, 'exits.ndjson'), 'utf8');
   const records = text.trimEnd().split('\n');
@@ -81,6 +91,12 @@ for (const wanted of [['cgroup'], ['sigstop-duty-cycle', 'prlimit']]) {
     });
     await world.starve('3', undefined);
     await world.start('3');
+
+    // Who has enough again and answers may have been about to end all the while.
+    await world.starve('1', { of: 'memory' });
+    await world.starve('1', undefined);
+    await endOnItsOwn(world, '1');
+    await world.start('1');
     for (const node of world.nodes)
       t.same(
         exitsOf(world.folder, node).filter((exit) => !('ordered' in exit && exit.ordered)),

@@ -189,6 +189,7 @@ function nemesisFor(
       intervalMs: faultIntervalMs,
       random,
       now: () => clock.nowNs(),
+      succeeded: () => recorder.counts.ok,
       record(fault) {
         run.faults.append(fault);
         const { kind, variant, phase, nodes, id } = fault;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { faultKinds } from '../../nemesis/kinds.ts';
 import { createHttpExchange, Client as StoreClient } from '../../system/client/index.ts';
-import { startCluster } from '../cluster/cluster.ts';
+import { type Cluster, startCluster } from '../cluster/cluster.ts';
 import { kvClient, kvWorkloads } from './kv-operations.ts';
 import type { NodeStatus, SetUp, System, Target } from './target.ts';
 
@@ -11,6 +11,8 @@ const ownSystem = fileURLToPath(new URL('../../system', import.meta.url));
 
 /** How long a node may take to say what it believes; it asks nobody, so it answers at once or not at all. */
 const statusTimeoutMs = 1000;
+const leaderMaxMs = 20_000;
+const leaderPollMs = 20;
 
 /** The Raft key-value store of `system/`: one process a node. */
 export const kvstore: Target = {
@@ -35,6 +37,7 @@ export const kvstore: Target = {
     });
     const { exchange, close } = createHttpExchange();
     const { workload, opTimeoutMs: timeoutMs } = options;
+    await firstLeader(cluster, options.signal);
     return {
       nodes: cluster.nodes,
       world: cluster,
@@ -52,6 +55,14 @@ export const kvstore: Target = {
     };
   },
 };
+
+/** A run is of a store that serves. One that does not get there in time is a finding, which the run will show. */
+async function firstLeader(cluster: Cluster, signal: AbortSignal | undefined): Promise<void> {
+  const untilMs = performance.now() + leaderMaxMs;
+  while (!signal?.aborted && performance.now() < untilMs && (await cluster.primaries()).length === 0) {
+    await cluster.sleep(leaderPollMs);
+  }
+}
 
 /**
  * What each node says of itself, over whichever clients reach it. One that knows of no leader is left out, as if it
