@@ -4,7 +4,7 @@ import type { Random } from '../generator/random.ts';
 import { stagger, timeLimit } from '../generator/time.ts';
 import type { NodeStatus, System } from '../target/target.ts';
 import type { Workload, WorkloadOptions } from '../workload/workload.ts';
-import type { RunClock } from './clock.ts';
+import type { Alarm, RunClock } from './clock.ts';
 import { type Interpretation, interpret } from './interpreter.ts';
 import { convergeName, latenessName, type Phase, phaseName } from './phase.ts';
 import type { Recorder } from './recorder.ts';
@@ -24,6 +24,11 @@ export interface ConductOptions {
   readonly clock: RunClock;
   readonly random: Random;
   readonly recorder: Recorder;
+  /**
+   * Asked when the time is over: until it holds the operations and faults go on, for at most `overtimeMaxNs` or as long
+   * again. Undefined: they end then.
+   */
+  readonly isEnough?: (() => boolean) | undefined;
   /** Begins to break things; `stop` heals. */
   readonly startNemesis: (() => { stop(): Promise<void> }) | undefined;
   /** Ends the operations early, heals, and leaves out the rest. */
@@ -32,6 +37,8 @@ export interface ConductOptions {
 }
 
 const pollNs = 200_000_000;
+const overtimeMaxNs = 30_000_000_000;
+const overtimePollNs = 100_000_000;
 
 /**
  * The course of a run, in whichever world: operations under faults, healing, convergence, final reads. What was
@@ -49,7 +56,9 @@ export async function conduct(options: ConductOptions): Promise<void> {
   enter('operations');
   const nemesis = options.startNemesis?.();
   const main = perform(options, options.concurrency, 0, mainPhase(options));
+  const overtime = stopWhenEnough(main, options);
   const { lateness, processNext } = await main.done.finally(async () => {
+    overtime?.cancel();
     try {
       enter('heal');
     } finally {
@@ -68,9 +77,26 @@ export async function conduct(options: ConductOptions): Promise<void> {
   enter(signal?.aborted ? 'interrupted' : 'end');
 }
 
-function mainPhase({ workload, workloadOptions, operations, ratePerS, timeLimitNs }: ConductOptions): Generator {
+function mainPhase(options: ConductOptions): Generator {
+  const { workload, workloadOptions, operations, ratePerS } = options;
   const paced = () => stagger(Math.max(1, Math.round(1e9 / ratePerS)), workload.generator(workloadOptions));
-  return timeLimit(timeLimitNs, operations ?? paced());
+  return timeLimit(timeMaxNs(options), operations ?? paced());
+}
+
+function timeMaxNs({ timeLimitNs, isEnough }: ConductOptions): number {
+  return isEnough === undefined ? timeLimitNs : timeLimitNs + Math.max(timeLimitNs, overtimeMaxNs);
+}
+
+function stopWhenEnough(main: Interpretation, options: ConductOptions): Alarm | undefined {
+  const { isEnough, clock, timeLimitNs } = options;
+  if (isEnough === undefined) return undefined;
+  const endNs = clock.nowNs() + timeMaxNs(options);
+  let alarm = clock.after(timeLimitNs, look);
+  function look(): void {
+    if (isEnough?.()) main.stop();
+    else if (clock.nowNs() < endNs) alarm = clock.after(overtimePollNs, look);
+  }
+  return { cancel: () => alarm.cancel() };
 }
 
 function perform(options: ConductOptions, threads: number, processFirst: number, generator: Generator): Interpretation {

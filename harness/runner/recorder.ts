@@ -1,5 +1,6 @@
 import type { Op, Value } from '../../checker/history/op.ts';
 import { transactionKeys } from '../workload/transactions.ts';
+import { isAnswer } from './operations.ts';
 
 /** How many operations ended how, so far. */
 export interface Counts {
@@ -22,6 +23,7 @@ export class Recorder {
   readonly #append: (op: Op) => void;
   readonly #counts = { invoked: 0, ok: 0, fail: 0, info: 0 };
   readonly #keys = new Map<string, Value>();
+  readonly #answered = new Map<string, boolean>();
   #index = 0;
 
   constructor(append: (op: Op) => void) {
@@ -46,15 +48,22 @@ export class Recorder {
     if (op.process === 'nemesis') return;
     if (op.type !== 'invoke') {
       this.#counts[op.type]++;
+      if (isAnswer(op)) this.#answered.set(op.f, true);
       return;
     }
     this.#counts.invoked++;
+    if (!this.#answered.has(op.f)) this.#answered.set(op.f, false);
     if (op.key !== undefined) this.#keys.set(JSON.stringify(op.key), op.key);
     else if (op.f === 'txn') for (const key of transactionKeys(op.value)) this.#keys.set(JSON.stringify(key), key);
   }
 
   get counts(): Counts {
     return { ...this.#counts };
+  }
+
+  /** Functions that were asked for and that the store has never answered. */
+  get unanswered(): readonly string[] {
+    return [...this.#answered].flatMap(([f, was]) => (was ? [] : [f]));
   }
 
   /** Every key that an operation was on, in the order in which they were first used. */

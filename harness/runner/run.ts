@@ -5,6 +5,7 @@ import type { Op } from '../../checker/history/op.ts';
 import type { Results } from '../../checker/verdict.ts';
 import { startNemesis } from '../../nemesis/nemesis.ts';
 import type { ScriptedFault } from '../../nemesis/script.ts';
+import type { FaultRecord } from '../../nemesis/world.ts';
 import { writeReport } from '../../results/report/build.ts';
 import { files } from '../../results/store/layout.ts';
 import type { TestDescription } from '../../results/store/schema.ts';
@@ -18,6 +19,7 @@ import { conduct } from './conduct.ts';
 import { judge } from './judge.ts';
 import type { Phase } from './phase.ts';
 import { type Counts, Recorder } from './recorder.ts';
+import { Sufficiency } from './sufficiency.ts';
 
 /** Everything that a run of a test is made of. Times in milliseconds. */
 export interface Plan {
@@ -98,6 +100,9 @@ export async function runTest(
   const run = createRun(plan.runsRoot, description);
   run.writeTest({ ...description, commands: plan.commands(run.folder) });
   const recorder = new Recorder((op: Op) => run.history.append(op));
+  // A script has the turns that it has, and of a swarm's kinds one is enough.
+  const turns = plan.script !== undefined ? 0 : plan.options.swarm === true ? 1 : plan.faults.length;
+  const sufficiency = new Sufficiency(turns, recorder);
   let phase: Progress['phase'] = 'set-up';
   let faults = 0;
   observe(() => ({ phase, elapsedMs: clock.nowNs() / 1e6, counts: recorder.counts, faults }));
@@ -137,7 +142,11 @@ export async function runTest(
         clock,
         random: seededRandom(plan.seed, 'operations'),
         recorder,
-        startNemesis: nemesisFor(plan, system, clock, random('nemesis'), run, recorder, () => faults++),
+        isEnough: () => sufficiency.isReached,
+        startNemesis: nemesisFor(plan, system, clock, random('nemesis'), run, recorder, (fault) => {
+          faults++;
+          sufficiency.began(fault);
+        }),
         signal,
         onPhase: (next) => {
           phase = next;
@@ -177,7 +186,7 @@ function nemesisFor(
   random: (bound: number) => number,
   run: RunWriter,
   recorder: Recorder,
-  onFault: () => void,
+  onFault: (fault: FaultRecord) => void,
 ): (() => { stop(): Promise<void> }) | undefined {
   if (kinds.length === 0) return undefined;
   if (world === undefined) throw new Error('this target has nothing that a nemesis could break');
@@ -200,7 +209,7 @@ function nemesisFor(
           f: `${kind}-${phase}`,
           value: { id, variant, nodes },
         });
-        if (phase === 'start') onFault();
+        if (phase === 'start') onFault(fault);
       },
     });
 }

@@ -10,6 +10,7 @@ import { checkLiveness } from './liveness.ts';
 import { checkOperations } from './operations.ts';
 import type { Phase } from './phase.ts';
 import { Recorder } from './recorder.ts';
+import { Sufficiency } from './sufficiency.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 const ms = 1e6;
@@ -20,6 +21,7 @@ interface Staged {
   readonly status?: (nowNs: number) => readonly NodeStatus[];
   readonly answer?: (request: Request, node: string) => Outcome;
   readonly signal?: AbortSignal;
+  readonly isEnough?: (nowNs: number) => boolean;
   readonly append?: (op: Op) => void;
   readonly onPhase?: (phase: Phase) => void;
 }
@@ -41,7 +43,7 @@ async function stage({ status = () => agreed, answer = () => ({ type: 'ok', valu
     workload: workloads.get('register')!,
     workloadOptions: { keys: 2, opsPerKey: 100 },
     concurrency: 4,
-    ratePerS: 100,
+    ratePerS: rest.isEnough === undefined ? 100 : 5,
     timeLimitNs: 2 * s,
     convergeMaxNs: 10 * s,
     clock,
@@ -58,6 +60,7 @@ async function stage({ status = () => agreed, answer = () => ({ type: 'ok', valu
       },
     }),
     signal: rest.signal,
+    ...(rest.isEnough !== undefined && { isEnough: () => rest.isEnough!(clock.nowNs()) }),
     ...(rest.onPhase === undefined ? {} : { onPhase: rest.onPhase }),
   };
   let over = false;
@@ -104,6 +107,33 @@ t.test('a run goes through its phases, and every node answers at the end', async
   );
   t.match(checkLiveness(history), { valid: true, counts: { converged: 1, finalOperations: 3 * keys.length } });
   t.match(checkOperations(history), { valid: true, counts: { late: 0 } });
+});
+
+t.test('a run goes on until there was enough of it, and no longer than the bound', async (t) => {
+  const healedAt = async (isEnough: (nowNs: number) => boolean): Promise<number> => {
+    const { history } = await stage({ isEnough });
+    return history.find(({ value }) => value === 'heal')!.time / s;
+  };
+  t.ok((await healedAt(() => true)) < 2.1);
+  const later = await healedAt((nowNs) => nowNs > 5 * s);
+  t.ok(later > 5 && later < 5.3, `${later}`);
+  const never = await healedAt(() => false);
+  t.ok(never >= 32 && never < 32.3, `${never}`);
+
+  const recorder = new Recorder(() => {});
+  const sufficiency = new Sufficiency(1, recorder);
+  const record = (type: Op['type'], f: string, error?: string) =>
+    recorder.record({ time: 0, process: 1, type, f, error });
+  record('invoke', 'cas');
+  record('ok', 'read');
+  sufficiency.began({ kind: 'pause', effects: [{ effect: 'proven', mechanism: 'test', proof: {} }] });
+  record('fail', 'cas', 'no-leader');
+  t.notOk(sufficiency.isReached, 'no cas was answered');
+  record('fail', 'cas', 'cas-mismatch');
+  t.notOk(sufficiency.isReached, 'nothing has succeeded since the fault');
+  record('ok', 'read');
+  t.ok(sufficiency.isReached);
+  t.notOk(new Sufficiency(2, recorder).isReached, 'of another kind there was no fault');
 });
 
 t.test('operation ids are unique', async (t) => {
