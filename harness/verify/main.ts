@@ -6,6 +6,7 @@ import { verifyTargets } from './targets.ts';
 /** What `npm run verify -- NAME` can show: longer than a test, and looked at by a person. */
 const verifications: { readonly [name: string]: (words: readonly string[]) => Promise<boolean> } = {
   faults: verifyFaults,
+  /** Words: `--only KIND,…`, `--keep DIR`. */
   report: verifyReport,
   store: verifyStore,
   /** Words: only these targets. */

@@ -6,6 +6,8 @@ import type { Block, Scene } from './story.ts';
 
 const rowsMax = 40;
 const logLinesMax = 60;
+/** Of each node, where none logged anything near. */
+const lastLinesMax = 6;
 /** Said many times a second while there is no leader, and of no help. */
 const chatter = /dropping proposal/;
 /** How far around an anomaly the nodes' logs are shown. */
@@ -72,16 +74,13 @@ function logBlocks(from: number, to: number, focus: readonly number[], { logs, l
     .flatMap(([node, lines]) => lines.map((line) => ({ node, ...line, time: line.time ?? Number.NaN })))
     .filter(({ time, text }) => time >= from - logMarginNs && time <= to + logMarginNs && !chatter.test(text));
   if (near.length === 0) {
-    return logs.size === 0
-      ? []
-      : [
-          {
-            type: 'text',
-            title: "The nodes' logs",
-            text: 'No node logged anything from a second before to a second after.',
-          },
-          ...whole,
-        ];
+    const last = [...logs].flatMap(([node, lines]) =>
+      lines
+        .filter(({ time, text }) => time !== undefined && time < from && !chatter.test(text))
+        .slice(-lastLinesMax)
+        .map((line) => ({ node, ...line, time: line.time ?? Number.NaN })),
+    );
+    return last.length === 0 ? whole : [logTable('What each node logged last before it', last), ...whole];
   }
   // Who leads, who came and went and what failed tell more than who voted for whom.
   const dull = ({ level, event }: LogLine): boolean => level === 'info' && event === 'raft';
@@ -92,14 +91,17 @@ function logBlocks(from: number, to: number, focus: readonly number[], { logs, l
     .sort((a, b) => a.time - b.time);
   const left = near.length - shown.length;
   const note = left === 0 ? '' : ` (${shown.length} of ${near.length} lines)`;
-  return [
-    {
-      type: 'table',
-      title: `The nodes' logs from a second before to a second after${note}`,
-      columns: ['time by its clock', 'node', 'line'],
-      rows: shown.map(({ time, node, text }) => [seconds(time), node, shorten(text, 400)]),
-      marked: shown.flatMap(({ level }, i) => (/error|fatal/.test(level) ? [i] : [])),
-    },
-    ...whole,
-  ];
+  return [logTable(`The nodes' logs from a second before to a second after${note}`, shown), ...whole];
+}
+
+type NodeLine = LogLine & { readonly node: string; readonly time: number };
+
+function logTable(title: string, lines: readonly NodeLine[]): Block {
+  return {
+    type: 'table',
+    title,
+    columns: ['time by its clock', 'node', 'line'],
+    rows: lines.map(({ time, node, text }) => [seconds(time), node, shorten(text, 400)]),
+    marked: lines.flatMap(({ level }, i) => (/error|fatal/.test(level) ? [i] : [])),
+  };
 }

@@ -118,3 +118,28 @@ export function crashBlocks(anomaly: Anomaly, { clockOriginMs }: Scene): Special
     used: new Set(['lastLogLines']),
   };
 }
+
+const convergenceEvidence = z.object({
+  nodes: z.array(z.looseObject({ node: z.string(), applied: z.number().nullish(), hash: z.string().nullish() })),
+});
+
+/** Nodes that did not come together: which of them is where. */
+export function convergenceBlocks(anomaly: Anomaly): SpecialBlocks | undefined {
+  const parsed = convergenceEvidence.safeParse(anomaly.evidence);
+  if (anomaly.kind !== 'no-convergence' || !parsed.success) return undefined;
+  const { nodes } = parsed.data;
+  const placeOf = ({ applied, hash }: (typeof nodes)[number]): string =>
+    typeof applied === 'number' ? `at index ${applied}${sameIndex ? ` with state ${hash}` : ''}` : 'without an answer';
+  const sameIndex = new Set(nodes.map(({ applied }) => applied)).size === 1;
+  const groups = new Map<string, string[]>();
+  for (const one of nodes) groups.set(placeOf(one), [...(groups.get(placeOf(one)) ?? []), one.node]);
+  const told = [...groups].map(([place, group]) => `node${group.length === 1 ? '' : 's'} ${group.join(', ')} ${place}`);
+  return {
+    ...(groups.size > 1 && { message: `${anomaly.message}: ${told.join('; ')}` }),
+    operations: [],
+    marked: [],
+    before: [],
+    after: [],
+    used: new Set(['converged']),
+  };
+}

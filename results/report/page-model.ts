@@ -1,6 +1,8 @@
 import { basename } from 'node:path';
+import type { Value } from '../../checker/history/op.ts';
 import type { Section, Valid } from '../../checker/verdict.ts';
 import { files } from '../store/layout.ts';
+import type { TestDescription } from '../store/schema.ts';
 import { columnsOf, ratesOf, stringMax } from './columns.ts';
 import { type FaultSpan, faultSpans } from './fault-span.ts';
 import { downs, leaderships } from './leadership.ts';
@@ -39,9 +41,10 @@ export function pageOf(model: ReportModel, embeddedMax = embeddedWholeMax): Page
   );
   const byIndex = operationsByIndex(operations);
   const notes = new Map(history.filter(({ process }) => process === 'nemesis').map(({ index, time }) => [index, time]));
+  const stopsThere = stopsAtViolations(test);
   const sections = Object.entries(results.sections).sort(([, a], [, b]) => rank(a.valid) - rank(b.valid));
-  const told = sections.flatMap(([section, { anomalies, details = {} }]) =>
-    anomalies.map((anomaly) => ({ section, anomaly, details })),
+  const told = sections.flatMap(([section, { anomalies, counts, details = {} }]) =>
+    anomalies.map((anomaly, at) => ({ section, anomaly, details, stopped: stopsThere && at < (counts.steps ?? 0) })),
   );
   const endNs = Math.max(
     1,
@@ -55,6 +58,7 @@ export function pageOf(model: ReportModel, embeddedMax = embeddedWholeMax): Page
     faults,
     leaderships: leaderships(logs, model.processes, endNs),
     downs: downs(model.processes, endNs),
+    audits: model.audits,
     logs,
     clockOriginMs,
     logPaths: model.files.filter((path) => basename(path) === files.log),
@@ -62,7 +66,9 @@ export function pageOf(model: ReportModel, embeddedMax = embeddedWholeMax): Page
   };
   const stories = told
     .slice(0, storiesMax)
-    .map(({ section, anomaly, details }) => tell(section, anomaly, { ...scene, details }));
+    .map(({ section, anomaly, details, stopped }) =>
+      tell(section, anomaly, { ...scene, details, stoppedNs: stopped ? endNs : undefined }),
+    );
 
   const unitNs = endNs / 1000 < 0xffffffff ? 1000 : Math.ceil(endNs / 0xffffffff);
   const embedded = embeddedOf(
@@ -133,6 +139,15 @@ export function pageOf(model: ReportModel, embeddedMax = embeddedWholeMax): Page
       links: model.files,
     },
   };
+}
+
+/** A simulation ends at the first invariant that it sees broken, unless it was told to go on. */
+function stopsAtViolations({ world, options: { plan } }: TestDescription): boolean {
+  return world === 'simulated' && !(isRecord(plan) && plan.onViolation === 'record');
+}
+
+function isRecord(value: Value | undefined): value is { readonly [name: string]: Value } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Worst first: what went wrong must not be looked for. */

@@ -214,3 +214,22 @@ t.test('a fault lasts from its start to its end, and one that nobody ended is st
   ]);
   t.equal(span?.effect, 'proven', 'as the verdict counts it: one effect of its start is enough');
 });
+
+t.test(
+  'what is wrong at an index of the log is told by what each node applied there, and whose command it was',
+  async (t) => {
+    const folder = writeSampleRun(t.testdir(), { kind: 'valid' });
+    const evidence = { node: '3', index: 7, term: 3, committedWithTerm: 1 };
+    const anomaly = { kind: 'log-divergence', message: 'node 3: log-divergence {"index":7}', ops: [], evidence };
+    const section = { valid: false, summary: '1', anomalies: [anomaly], counts: {} };
+    writeFileSync(join(folder, 'results.json'), JSON.stringify({ valid: false, sections: { log: section } }));
+    const { page } = pageOf(readModel(folder));
+    t.match(page.headline, /^node 3 has an entry of term 3 at index 7, where an entry of term 1 was committed/);
+    const [table] = page.stories[0]?.blocks ?? [];
+    t.match(table, {
+      title: 'What each node applied at index 7',
+      rows: [['1', '1', 'applied', /^(write|cas) .* on key/]],
+    });
+    t.ok((page.stories[0]?.operations.length ?? 0) === 1, 'and the timeline shows it');
+  },
+);

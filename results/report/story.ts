@@ -1,12 +1,14 @@
+import type { NodeAudit } from '../../checker/durability/audit-record.ts';
 import type { Value } from '../../checker/history/op.ts';
 import type { Anomaly } from '../../checker/verdict.ts';
 import { contextBlocks } from './context-blocks.ts';
 import { cycleBlocks } from './cycle-story.ts';
+import { entryBlocks } from './entry-story.ts';
 import { evidenceBlocks } from './evidence-blocks.ts';
 import type { FaultSpan } from './fault-span.ts';
 import { linearBlocks } from './linear-story.ts';
 import type { LogLine } from './log-line.ts';
-import { commandBlocks, crashBlocks, electionBlocks } from './node-story.ts';
+import { commandBlocks, convergenceBlocks, crashBlocks, electionBlocks } from './node-story.ts';
 import { type Operation, shorten, show } from './operation.ts';
 import { operationBlocks } from './operation-blocks.ts';
 import type { Down, Leadership } from './page-data.ts';
@@ -63,11 +65,15 @@ export interface Scene {
   readonly faults: readonly FaultSpan[];
   readonly leaderships: readonly Leadership[];
   readonly downs: readonly Down[];
+  /** What each node wrote down of what it applied. */
+  readonly audits: readonly NodeAudit[];
   readonly logs: ReadonlyMap<string, readonly LogLine[]>;
   /** What the nodes' clocks showed at the run's time 0. */
   readonly clockOriginMs: number;
   /** Paths of the whole logs in the run's folder. */
   readonly logPaths: readonly string[];
+  /** Nanoseconds: the simulator ended the run here, because of what it had just seen. */
+  readonly stoppedNs: number | undefined;
   /** The history says when its events were. */
   readonly timed: boolean;
 }
@@ -98,6 +104,8 @@ export function tell(section: string, anomaly: Anomaly, scene: Scene): Story {
     commandBlocks(anomaly, scene) ??
     electionBlocks(anomaly, scene) ??
     crashBlocks(anomaly, scene) ??
+    convergenceBlocks(anomaly) ??
+    entryBlocks(anomaly, scene) ??
     plainBlocks(anomaly, scene);
   const { operations, before, after, used, names = new Map(), keys = [] } = special;
   const cast = { operations, marked: new Set(special.marked), names, keys };
@@ -154,6 +162,7 @@ function timesOf({ kind, ops, evidence }: Anomaly, { operations, times = [] }: S
     if (fault !== undefined) told.push(fault.start, fault.end ?? fault.start);
   }
   if (told.length > 0) return told;
+  if (times.length === 0 && scene.stoppedNs !== undefined) return [scene.stoppedNs];
   const noted = ops.map((index) => scene.notes.get(index)).filter((at) => at !== undefined);
   if (noted.length > 0) return noted;
   return times.length > 0 ? [...times] : typeof time === 'number' ? [time] : [];

@@ -58,7 +58,7 @@ export function drawCycle(vertices: readonly CycleVertex[], edges: readonly Cycl
         shorten(vertex.note, 30),
       ),
       ...vertex.lines.map((line, i) =>
-        svg('text', { class: 'small', x: left + 10, y: y - boxHeight / 2 + 37 + 16 * i }, shorten(line, 34)),
+        svg('text', { class: 'small', x: left + 10, y: y - boxHeight / 2 + 37 + 16 * i }, clip(line)),
       ),
     );
   }
@@ -86,6 +86,12 @@ export function drawCycle(vertices: readonly CycleVertex[], edges: readonly Cycl
     svg('rect', { class: 'back', x: 0, y: 0, width, height }),
     ...shapes,
   );
+}
+
+/** What is too long for the box; the table has it whole. */
+function clip(line: string): string {
+  const most = Math.floor((boxWidth - 20) / characterWidth);
+  return line.length <= most ? line : `${line.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
 
 interface Point {
