@@ -34,6 +34,12 @@ const FOUND_MORE: { readonly [index: number]: readonly string[] } = {
   80: ['G-single-realtime'],
 };
 
+/**
+ * Serializable for Elle, and for us, as long as nothing is assumed of the order of a register's versions; but no order
+ * of the transactions explains what they read.
+ */
+const WITHOUT_ORDER = new Set([50, 73]);
+
 function optionsOf({ checker, opts }: ElleCase): TxnOptions {
   const list = (name: string): readonly string[] => (opts[name] ?? []) as readonly string[];
   return {
@@ -62,7 +68,11 @@ t.test('agrees with Elle on the histories of its own tests', (t) => {
     const history = elle.history.map((op, at) => ({ ...op, index: at }));
     const { valid, details, anomalies } = checkTxn(history, { ...optionsOf(elle), certificate: true });
     if (details.order !== undefined) {
-      t.equal(verifySerialOrder(history, details.order, 'none'), undefined, `${index}: the order explains it`);
+      const kept = details.consistencyModels.includes('strict-serializable') ? 'realtime' : 'none';
+      t.equal(verifySerialOrder(history, details.order, kept), undefined, `${index}: the order explains it`);
+    }
+    if (valid === true && details.consistencyModels.some((model) => /serializable/.test(model))) {
+      t.equal(details.order === undefined, WITHOUT_ORDER.has(index), `${index}: certified`);
     }
     for (const anomaly of anomalies) {
       // These only say that there is something to be named, or nothing to be seen.
@@ -90,7 +100,11 @@ t.test('agrees with the verdicts on the shared files', (t) => {
   const files: [file: string, valid: boolean, check: (history: Op[]) => Section][] = [
     ['elle-cli/elle/paper-example.edn', false, (history) => checkTxn(history, { model: 'list-append' })],
     ['elle-cli/elle/paper-example.json', false, (history) => checkTxn(history, { model: 'list-append' })],
-    ['elle-cli/elle/rw-register.edn', true, (history) => checkTxn(history, { model: 'rw-register' })],
+    [
+      'elle-cli/elle/rw-register.edn',
+      true,
+      (history) => checkTxn(history, { model: 'rw-register', certificate: true }),
+    ],
     [
       'elle/si-without-g-single.edn',
       false,
@@ -108,11 +122,13 @@ t.test('agrees with the verdicts on the shared files', (t) => {
       continue;
     }
     const history = parseHistory(readFileSync(path)).events.ops();
-    const { valid, summary, anomalies } = check(history);
+    const { valid, summary, anomalies, details } = check(history);
     if (file.includes('bank')) t.comment(`${file}: a sum is its own certificate`);
     for (const anomaly of file.includes('bank') ? [] : anomalies) {
       t.equal(verifyAnomaly(history, anomaly), undefined, `${file}: the evidence for ${anomaly.kind} holds`);
     }
+    // It reads what nobody wrote after a write: valid as in Elle, but not in an order that keeps real time.
+    if (file.endsWith('rw-register.edn')) t.equal(details?.order, undefined, `${file}: no order`);
     t.equal(valid, expected, `${file} | expected ${expected} | got ${valid} | ${summary}`);
   }
   t.end();
@@ -323,6 +339,28 @@ t.test('a valid verdict has an order that explains it', (t) => {
   t.match(verifySerialOrder(late, [2, 5, 3], 'realtime'), /operation 3 completed before 4 began/);
   t.match(verifySerialOrder(late, [5, 2, 3], 'process'), /operation 2 comes too late in its process/);
   t.equal(checkTxn(late, { model: 'list-append', certificate: true }).details.order, undefined);
+  t.end();
+});
+
+t.test('over registers as well, where one is found', (t) => {
+  // Both wrote x while the other did; what was read later tells who came first.
+  const lines = [
+    '0 invoke [["w","x",1],["w","y",1]]',
+    '1 invoke [["w","x",2]]',
+    '0 ok [["w","x",1],["w","y",1]]',
+    '1 ok [["w","x",2]]',
+    '2 invoke [["r","x",null],["r","z",null]]',
+    '2 ok [["r","x",1],["r","z",7]]',
+    '3 invoke [["w","z",8]]',
+    '4 invoke [["r","z",null]]',
+    '4 ok [["r","z",8]]',
+  ];
+  const ops = history(...lines);
+  const { order } = checkTxn(ops, { model: 'rw-register', certificate: true }).details;
+  t.strictSame(order, [3, 2, 5, 6, 8], 'the write of unknown outcome that was read is in it');
+  t.equal(verifySerialOrder(ops, order!, 'realtime'), undefined);
+  t.match(verifySerialOrder(ops, [2, 3, 5, 6, 8], 'none'), /operation 5 read 1 where 2 had been written/);
+  t.match(verifySerialOrder(ops, [3, 2, 6, 5, 8], 'none'), /operation 5 read 7 where 8 had been written/);
   t.end();
 });
 

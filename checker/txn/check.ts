@@ -4,11 +4,12 @@ import { type Anomaly, type Section, unknown, type Valid } from '../verdict.ts';
 import { ClosedPredicate, readClosedPredicate } from './closed-predicate.ts';
 import { type Cycle, findCycles } from './cycles.ts';
 import { type Analysis, Findings } from './findings.ts';
-import { components, GraphBuilder, PROCESS, REALTIME, RW, RWP, WR, WW } from './graph.ts';
+import { components, type Graph, GraphBuilder, PROCESS, REALTIME, RW, RWP, WR, WW } from './graph.ts';
 import { canonicalModel, cycleExists, prohibitedAnomalies, ruledOut } from './lattice.ts';
 import { ListAppend, readListAppend } from './list-append.ts';
 import { precedes, processEdges, realtimeEdges } from './order.ts';
 import { RwRegister, readRwRegister } from './rw-register.ts';
+import { serialOrder } from './serial-order.ts';
 import { FAIL, INFO, OK, READ, TransactionError, type Transactions } from './transactions.ts';
 
 /** What transactions did: appends to lists, writes of registers, or writes and predicate reads over a closed universe. */
@@ -30,8 +31,8 @@ export interface TxnOptions {
   /** rw-register: the rank of transactions, by position in the history, in an order that their writes are known to follow. */
   readonly transactionOrder?: { readonly [op: number]: number };
   /**
-   * list-append: gives the order in which the transactions, run one after the other, explain a history without cycles
-   * (`details.order`), for `verifySerialOrder`.
+   * Gives the order in which the transactions, run one after the other, explain a history without cycles
+   * (`details.order`), for `verifySerialOrder`: for list-append always, for rw-register where one was found.
    */
   readonly certificate?: boolean;
   /** rw-register: the value of every key before any write; a read of anything else that nobody wrote is garbage. */
@@ -144,14 +145,7 @@ class TxnCheck {
     const table = this.#table;
     const built = graph.build();
     const found = findCycles(built, table.count, (before, after) => precedes(table, before, after));
-    if (found.length === 0 && this.#options.certificate && this.#options.model === 'list-append') {
-      // Without cycles every vertex is a component of its own, and edges lead to lower numbers.
-      const { of } = components(built, 0xff);
-      this.#order = Array.from({ length: table.count }, (_, t) => t)
-        .filter((t) => table.status.data[t] !== FAIL)
-        .sort((a, b) => of[b]! - of[a]!)
-        .map((t) => table.op(t));
-    }
+    if (found.length === 0 && this.#options.certificate) this.#order = this.#orderOf(built);
     this.#components = found.length;
     const nameable = new Set(this.#findings.kinds);
     for (const { cycles, undecided } of found) {
@@ -169,6 +163,19 @@ class TxnCheck {
         evidence: { model },
       }));
     }
+  }
+
+  /** An order of the transactions that explains a history whose graph has no cycle, if one was found. */
+  #orderOf(graph: Graph): readonly number[] | undefined {
+    const table = this.#table;
+    if (this.#options.model === 'rw-register') return serialOrder(table, this.#options, graph);
+    if (this.#options.model !== 'list-append') return undefined;
+    // Without cycles every vertex is a component of its own, and edges lead to lower numbers.
+    const { of } = components(graph, 0xff);
+    return Array.from({ length: table.count }, (_, t) => t)
+      .filter((t) => table.status.data[t] !== FAIL)
+      .sort((a, b) => of[b]! - of[a]!)
+      .map((t) => table.op(t));
   }
 
   section(): TxnSection {
