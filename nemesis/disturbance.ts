@@ -14,13 +14,15 @@ export const undisturbed: Disturbance = {
 /** From a slow network to one where elections time out. */
 const latenciesMs = [20, 100, 400] as const;
 const percents = [5, 20, 50] as const;
+/** Up to all of them: to repeat a message harms nobody's progress. */
+const repeats = [20, 50, 100] as const;
 
 /** Networks that carry messages badly: by what they do to them. */
 export const disturbances: { readonly [kind: string]: FaultKind } = {
   delay: disturbing((random) => ({ ...undisturbed, delayMs: oneOf(latenciesMs, random) })),
   jitter: disturbing((random) => ({ ...undisturbed, jitterMs: oneOf(latenciesMs, random) })),
   loss: disturbing((random) => ({ ...undisturbed, lossPercent: oneOf(percents, random) })),
-  duplicate: disturbing((random) => ({ ...undisturbed, duplicatePercent: oneOf(percents, random) })),
+  duplicate: disturbing((random) => ({ ...undisturbed, duplicatePercent: oneOf(repeats, random) })),
   reorder: disturbing((random) => ({ ...undisturbed, reorderPercent: oneOf(percents, random) })),
   /** Connections that break, and may be made again at once. */
   reset: {

@@ -2,8 +2,8 @@ import { anotherLeader, electionMaxMs } from './election.ts';
 import { attempt, type Chosen, type FaultKind, type NodeEffect, onEach, power, type Situation } from './fault-kind.ts';
 import { around, fallBehind } from './lag.ts';
 import { nodeTargets, someNodes, without } from './node-targets.ts';
-import { isOfSnapshot, react, reactionTo } from './reaction.ts';
-import type { Effect, Moment, NodeId, Reaction, World } from './world.ts';
+import { isOfSnapshot, react, stepAt } from './reaction.ts';
+import type { Effect, Moment, NodeId, Reaction, ReactionStep, World } from './world.ts';
 
 const { one, minority, majority, all, primaries } = nodeTargets;
 
@@ -29,7 +29,7 @@ function ending(end: End): FaultKind {
        * in memory it is gone now, and nothing in any log tells of the term (hashicorp/raft#661).
        */
       'voters-of-new-leader': ({ nodes }) =>
-        nodes.length < 3 ? undefined : { nodes, ...reaction({ moment: 'elected', afterMs: [0], hits: 'others' }) },
+        nodes.length < 3 ? undefined : { nodes, ...reaction([{ moment: 'elected', afterMs: 0, hits: 'others' }]) },
       /** Again and again; each is back when the next one goes. */
       'new-leaders': (situation) => atElections(situation, 'elected'),
       'first-appends': (situation) => atElections(situation, 'first-append'),
@@ -41,7 +41,7 @@ function ending(end: End): FaultKind {
     async start(world, chosen) {
       const { nodes, setting } = chosen;
       if (setting?.type !== 'reaction') return onEach(nodes, (node) => end(world, node));
-      if (setting.reaction.hits === 'others') return endVoters(world, end);
+      if (setting.reaction.steps.some(({ hits }) => hits === 'others')) return endVoters(world, end);
       return endAtMoments(world, chosen, setting.reaction, end);
     },
     async end(world, { nodes, setting }) {
@@ -51,20 +51,21 @@ function ending(end: End): FaultKind {
   };
 }
 
-function reaction(of: Reaction): Pick<Chosen, 'setting'> {
-  return { setting: { type: 'reaction', reaction: of } };
+function reaction(steps: readonly ReactionStep[]): Pick<Chosen, 'setting'> {
+  return { setting: { type: 'reaction', reaction: { steps } } };
 }
 
 const timesMax = 4;
 
 function atElections({ nodes, random }: Situation, moment: Moment): Chosen | undefined {
-  return nodes.length < 3 ? undefined : { nodes, ...reaction(reactionTo(moment, 1 + random(timesMax), random)) };
+  if (nodes.length < 3) return undefined;
+  return { nodes, ...reaction(Array.from({ length: 1 + random(timesMax) }, () => stepAt(moment, random))) };
 }
 
 /** The node is the one that falls behind, so that there is a snapshot to be sent. */
-function atSnapshot({ nodes, random }: Situation, moment: Moment, hits: Reaction['hits']): Chosen | undefined {
+function atSnapshot({ nodes, random }: Situation, moment: Moment, hits: ReactionStep['hits']): Chosen | undefined {
   if (nodes.length < 3) return undefined;
-  return { nodes: someNodes(nodes, 1, random), ...reaction(reactionTo(moment, 1, random, { hits })) };
+  return { nodes: someNodes(nodes, 1, random), ...reaction([stepAt(moment, random, { hits })]) };
 }
 
 async function endAtMoments(world: World, { nodes }: Chosen, reaction: Reaction, end: End) {
@@ -75,8 +76,7 @@ async function endAtMoments(world: World, { nodes }: Chosen, reaction: Reaction,
     const ended = onEach(these, (node) => end(world, node));
     return [...(await ended), ...(await onEach(before, (node) => world.start(node)))];
   };
-  const begin = async () =>
-    isOfSnapshot(reaction.moment) ? fallBehind(world, nodes[0]!) : endThese(await world.primaries());
+  const begin = async () => (isOfSnapshot(reaction) ? fallBehind(world, nodes[0]!) : endThese(await world.primaries()));
   return react(world, reaction, begin, endThese);
 }
 

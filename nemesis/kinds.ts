@@ -2,6 +2,7 @@ import { clock } from './clock.ts';
 import { corruption, reformat } from './damage.ts';
 import { disks } from './disk.ts';
 import { disturbances } from './disturbance.ts';
+import { elections } from './elections.ts';
 import { type FaultKind, onEach } from './fault-kind.ts';
 import { kill, powerLoss } from './kill.ts';
 import { members } from './membership.ts';
@@ -22,6 +23,7 @@ const pause: FaultKind = {
 /** Every kind of fault there is, by the name that `--nemesis` takes. */
 export const kinds: { readonly [kind: string]: FaultKind } = {
   partition,
+  elections,
   pause,
   kill,
   clock,

@@ -1,3 +1,4 @@
+import { shuffled } from './choice.ts';
 import {
   attempt,
   type Chosen,
@@ -8,8 +9,7 @@ import {
   type Situation,
   settingOf,
 } from './fault-kind.ts';
-import { around } from './lag.ts';
-import { majoritySize, someNodes, without } from './node-targets.ts';
+import { links, majoritySize, someNodes, without } from './node-targets.ts';
 import { react } from './reaction.ts';
 import type { MemberChanges, NodeId, World } from './world.ts';
 
@@ -30,7 +30,10 @@ export const members: FaultKind = {
       changing({ ...none, voters: [bareMajority(situation), bareMajority(situation), bareMajority(situation)] }),
     /** Each wants another node out, all at once. */
     'at-once': atOnce(false),
-    /** The same, and whoever enters the first of them is cut off there and then, with one other. */
+    /**
+     * The same, and the others hear no more of whoever enters the first of them, nor of one that stays with it: if it
+     * has taken two at once, the two sides now count by configurations that need not overlap.
+     */
     'at-once-then-partition': atOnce(true),
     replace: (situation) => changing({ ...none, replaced: some(situation, 1) }),
   },
@@ -39,10 +42,11 @@ export const members: FaultKind = {
     if (replaced.length > 0) return onEach(replaced, async (node) => power(world, 'removeMember')(node));
     const change = () => setVoters(world, chosen);
     if (cutWith === undefined) return change();
-    const reaction = { moment: 'configuration-entered', afterMs: [0], hits: 'node' } as const;
-    return react(world, reaction, change, async (first) => [
-      await attempt(() => world.cut(around(world, [...new Set([...first, cutWith])]))),
-    ]);
+    const steps = [{ moment: 'configuration-entered', afterMs: 0, hits: 'node' }] as const;
+    return react(world, { steps }, change, async (first) => {
+      const side = [...new Set([...first, ...cutWith])];
+      return [await attempt(() => world.cut(links(side, without(world.nodes, side))))];
+    });
   },
   async end(world, chosen) {
     const { replaced } = settingOf(chosen, 'members').members;
@@ -87,13 +91,13 @@ function changing(members: MemberChanges): Chosen | undefined {
 
 function atOnce(cut: boolean): FaultKind['variants'][string] {
   return (situation) => {
-    const { nodes } = situation;
-    const out = some(situation, nodes.length - majoritySize(nodes.length));
+    const { nodes, primaries } = situation;
+    // Not who leads, which is to take them; of three nodes both others.
+    const followers = shuffled(without(nodes, primaries), situation.random);
+    const out = nodes.length < 3 ? [] : followers.slice(0, 2);
     const voters = out.map((node) => without(nodes, [node]));
-    const [cutWith] = cut ? some(situation, 1) : [];
-    return out.length === 0
-      ? undefined
-      : changing({ ...none, voters, atOnce: true, ...(cutWith !== undefined && { cutWith }) });
+    const cutWith = without(followers, out).slice(0, 1);
+    return changing({ ...none, voters, atOnce: true, ...(cut && { cutWith }) });
   };
 }
 

@@ -15,8 +15,10 @@ export interface NemesisOptions {
   readonly kinds: readonly string[];
   /** Exactly these faults, each at its own time, instead of drawn ones. */
   readonly script?: readonly ScriptedFault[] | undefined;
-  /** From the start of one fault to the start of the next, on average; a fault lasts about half of it, or one and a half. */
+  /** From the start of one fault to the start of the next, on average. */
   readonly intervalMs: number;
+  /** How long a fault lasts, in intervals: one of these. One that lasts for more than an interval overlaps the next. */
+  readonly durations?: readonly number[] | undefined;
   /** A seeded integer in [0, bound). */
   readonly random: Random;
   /** Nanoseconds since the start of the run. */
@@ -45,8 +47,8 @@ export interface Nemesis {
 
 /**
  * Begins one fault after another until it is stopped or the world's time ends: kinds in shuffled rounds, and the
- * variants of each kind in shuffled rounds of their own. Half of the faults end before the next begins, the others are
- * still on then, unless the two take hold of the same thing. The first fault starts half an interval in. Whom a fault
+ * variants of each kind in shuffled rounds of their own. Some faults end before the next begins, others are still on
+ * then, unless the two take hold of the same thing. The first fault starts half an interval in. Whom a fault
  * hits depends on the seed, and for `primaries` on who leads then. Has no time of its own: it waits on the world.
  * @throws RangeError for an unknown kind
  */
@@ -63,6 +65,9 @@ export function startNemesis(options: NemesisOptions): Nemesis {
     },
   };
 }
+
+/** As many that overlap as ones that do not. */
+const usualDurations = [1.5, 0.5] as const;
 
 class NemesisLoop {
   readonly #options: NemesisOptions;
@@ -111,12 +116,12 @@ class NemesisLoop {
   }
 
   async #drawn(): Promise<void> {
-    const { intervalMs, random } = this.#options;
+    const { intervalMs, random, durations = usualDurations } = this.#options;
     let dueMs = this.#nowMs() + intervalMs / 2;
     while (await this.#sleepUntil(dueMs + this.#jitter(intervalMs))) {
-      const overlaps = random(2) === 0;
-      await this.#oneFault((overlaps ? 1.5 : 0.5) * intervalMs + this.#jitter(intervalMs));
-      if (!overlaps) await this.#endOf(() => true);
+      const duration = durations[random(durations.length)] ?? 1;
+      await this.#oneFault(duration * intervalMs + this.#jitter(intervalMs));
+      if (duration < 1) await this.#endOf(() => true);
       // A fault that took long moves the later ones: after one that does not overlap there is always some quiet.
       dueMs = Math.max(dueMs + intervalMs, this.#nowMs() + intervalMs / 4);
     }
@@ -150,14 +155,18 @@ class NemesisLoop {
     await this.#recovered();
     if (this.#stopping) return;
     const primaries = await world.primaries();
+    let impossible: Performed | undefined;
     for (let attempt = 0; attempt < Object.keys(kind.variants).length; attempt++) {
       const variant = variants.next().value;
       const chosen = kind.variants[variant]?.({ nodes: world.nodes, primaries, random });
-      // The cluster is too small for it, or its world cannot do this one.
-      if (chosen === undefined || !isPossible(world, chosen)) continue;
-      await this.#begin({ name, kind, variant, chosen, endMs: () => this.#nowMs() + durationMs });
-      return;
+      // The cluster is too small for it.
+      if (chosen === undefined) continue;
+      const performed = { name, kind, variant, chosen, endMs: () => this.#nowMs() + durationMs };
+      if (isPossible(world, chosen)) return this.#begin(performed);
+      impossible ??= performed;
     }
+    // The world can do none of the kind: that shows.
+    if (impossible !== undefined) await this.#begin(impossible);
   }
 
   /** Resolves when it has begun; it ends by itself. @param endMs asked when it has begun */

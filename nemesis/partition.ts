@@ -1,9 +1,7 @@
-import { oneOf, shuffled } from './choice.ts';
-import { attempt, type Chosen, type FaultKind, type NodeEffect, type Situation } from './fault-kind.ts';
-import { around } from './lag.ts';
+import { shuffled } from './choice.ts';
+import { attempt, type Chosen, type FaultKind, type NodeEffect } from './fault-kind.ts';
 import { links, majoritySize, primariesOrOne, someNodes, without } from './node-targets.ts';
-import { react, reactionTo } from './reaction.ts';
-import type { Link, NodeId, Reaction, World } from './world.ts';
+import type { Link, NodeId, World } from './world.ts';
 
 /** Networks that fall apart, by Jepsen's names (its `nemesis.combined` and `nemesis` name the shapes). */
 export const partition: FaultKind = {
@@ -18,6 +16,23 @@ export const partition: FaultKind = {
       return split(someNodes(nodes, Math.floor((nodes.length - 1) / 3), random), nodes);
     },
     primaries: (situation) => split(primariesOrOne(situation), situation.nodes),
+    /** A leader that hears everybody and is heard by nobody: it commits what it has sent, and none of them learns of it. */
+    'silent-primaries'(situation) {
+      const side = primariesOrOne(situation);
+      return chosen(side, links(side, without(situation.nodes, side)));
+    },
+    /** No part has a majority: nobody may be elected, nothing committed. Who leads is alone. */
+    shattered(situation) {
+      const { nodes, random } = situation;
+      const led = primariesOrOne(situation).slice(0, 1);
+      const others = shuffled(without(nodes, led), random);
+      const size = Math.max(1, Math.min(majoritySize(nodes.length) - 1, Math.floor(others.length / 2)));
+      const parts = [led, others.slice(0, size), others.slice(size)];
+      return chosen(
+        nodes,
+        parts.flatMap((part) => links(part, without(nodes, part))),
+      );
+    },
     /** One side hears the other and is not heard by it. */
     'one-way'({ nodes, random }) {
       if (nodes.length < 2) return undefined;
@@ -45,37 +60,10 @@ export const partition: FaultKind = {
       );
       return chosen(nodes, cut);
     },
-    /** Each new leader a moment after its election, again and again: who was cut off before comes back meanwhile. */
-    'new-leaders': (situation) => reacting(situation, 'elected', { hits: 'node' }),
-    /** The same, and it still hears what it was owed: answers to what it has sent arrive, nothing more goes out. */
-    'silent-new-leaders': (situation) => reacting(situation, 'elected', { hits: 'node', silent: true }),
-    /** A new leader and the first to have heard from it: entries that reach one follower only. */
-    'first-appends': (situation) =>
-      reacting(situation, 'first-append', { hits: oneOf(['node', 'both'], situation.random) }),
   },
-  start: (world, { links = [], setting }) =>
-    setting?.type === 'reaction' ? cutAtMoments(world, setting.reaction) : cut(world, links),
+  start: (world, { links = [] }) => cut(world, links),
   end: (world) => cut(world, []),
 };
-
-/** From enough for a single surprise to enough for logs that differ at several terms. */
-const timesMin = 2;
-const timesMax = 6;
-
-function reacting({ nodes, random }: Situation, moment: Reaction['moment'], how: Pick<Reaction, 'hits' | 'silent'>) {
-  if (nodes.length < 3) return undefined;
-  const times = timesMin + random(timesMax - timesMin + 1);
-  return { nodes, setting: { type: 'reaction', reaction: reactionTo(moment, times, random, how) } } as const;
-}
-
-async function cutAtMoments(world: World, reaction: Reaction): Promise<readonly NodeEffect[]> {
-  const isolate = (side: readonly NodeId[]): Promise<readonly NodeEffect[]> => {
-    const out = links(side, without(world.nodes, side));
-    return cut(world, reaction.silent === true ? out : around(world, side));
-  };
-  // Whoever leads now goes first: it is its absence that brings about an election.
-  return react(world, reaction, async () => isolate(await world.primaries()), isolate);
-}
 
 async function cut(world: World, links: readonly Link[]): Promise<readonly NodeEffect[]> {
   return [await attempt(() => world.cut(links))];

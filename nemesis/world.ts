@@ -134,15 +134,19 @@ export interface MemberChanges {
   readonly atOnce: boolean;
   /** Removed, and added again with an empty disk as new members. */
   readonly replaced: readonly NodeId[];
-  /** Whoever enters the first new configuration is cut off there and then, together with this one. */
-  readonly cutWith?: NodeId | undefined;
+  /** Whoever enters the first new configuration, and these, are heard no more by the others from there and then. */
+  readonly cutWith?: readonly NodeId[] | undefined;
 }
 
-/** Something done not now, but when a moment comes. */
+/** Something done not now, but when moments come: one step after another. */
 export interface Reaction {
+  readonly steps: readonly ReactionStep[];
+}
+
+export interface ReactionStep {
   readonly moment: Moment;
-  /** Again and again: how long after each moment. */
-  readonly afterMs: readonly number[];
+  /** How long after it. */
+  readonly afterMs: number;
   /** Whom it hits: whose moment it is, the other end, both as one side, or everybody but whose moment it is. */
   readonly hits: 'node' | 'peer' | 'both' | 'others';
   /** Of a cut: it still hears. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Argv } from 'yargs';
 import { type Valid, worst } from '../../checker/verdict.ts';
 import { defaultKinds, faultKinds } from '../../nemesis/kinds.ts';
-import { drawSwarm } from '../../nemesis/swarm.ts';
+import { drawSwarm, within } from '../../nemesis/swarm.ts';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { mechanismNames } from '../cluster/mechanisms.ts';
 import { seedBound, seededRandom } from '../generator/random.ts';
@@ -373,11 +373,16 @@ function withSwarm(plan: Plan, intervalMs: number): Plan {
   const { faults: kinds, name } = plan.target;
   if (kinds.length === 0) throw new UsageError(`--nemesis swarm: ${name} has nothing to break`);
   const random = seededRandom(plan.seed, 'swarm');
-  const drawn = drawSwarm(kinds, intervalMs, (bound) => random.below(bound));
+  const paces = [intervalMs / 2, intervalMs, 2 * intervalMs] as const;
+  const drawn = within(
+    drawSwarm(kinds, paces, (bound) => random.below(bound)),
+    plan.timeLimitMs,
+  );
   return {
     ...plan,
     faults: drawn.kinds,
     faultIntervalMs: drawn.intervalMs,
+    faultDurations: drawn.durations,
     options: { ...plan.options, nemesis: drawn.kinds, 'nemesis-interval': `${drawn.intervalMs}ms` },
   };
 }

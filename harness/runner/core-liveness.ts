@@ -19,6 +19,8 @@ export interface Core {
 const writesMin = 20;
 /** Of the writes through a core that has had its time: messages are lost on good links, too, and disks stall. */
 const shareMin = 0.5;
+/** Writes that hang are few: so many are enough where none at all completed for as long again as a core may take. */
+const hangingMin = 5;
 
 interface Window extends Core {
   readonly fromNs: number;
@@ -62,7 +64,9 @@ function judge(window: Window, writes: readonly Write[]) {
   );
   const served = within.filter(({ end }) => isAnswer(end)).length;
   const tried = within.length;
-  if (tried < writesMin || served >= tried * shareMin) return { tried, served, anomaly: undefined };
+  const isStuck = served === 0 && tried >= hangingMin && untilNs - fromNs >= 2 * boundMs * 1e6;
+  const isPoor = tried >= writesMin && served < tried * shareMin;
+  if (!isStuck && !isPoor) return { tried, served, anomaly: undefined };
   const seconds = ((untilNs - fromNs) / 1e9).toFixed(1);
   const anomaly: Anomaly = {
     kind: 'core-not-serving',

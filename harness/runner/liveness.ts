@@ -64,7 +64,8 @@ function finalOperations(history: History): readonly Wanted[] {
   for (const op of history) {
     if (op.process === 'nemesis') continue;
     if (op.type === 'invoke') {
-      const name = JSON.stringify([op.node, op.f, op.key, op.value]);
+      // A write has another value with each try.
+      const name = JSON.stringify([op.node, op.f, op.key ?? op.value]);
       const entry = wanted.get(name) ?? { op, tries: [], served: false };
       wanted.set(name, entry);
       entry.tries.push(op.index);

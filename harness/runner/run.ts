@@ -39,6 +39,8 @@ export interface Plan {
   /** Exactly these faults, instead of drawn ones. */
   readonly script?: readonly ScriptedFault[] | undefined;
   readonly faultIntervalMs: number;
+  /** How long a fault lasts, in intervals; undefined: as the nemesis has it. */
+  readonly faultDurations?: readonly number[] | undefined;
   readonly keys: number;
   readonly opsPerKey: number;
   readonly opTimeoutMs: number;
@@ -180,7 +182,7 @@ function leftRunning(system: System): LeftRunning {
 
 /** Every fault goes to `faults.ndjson` with its proof, and in short into the history, among the operations. */
 function nemesisFor(
-  { faults: kinds, faultIntervalMs, script }: Plan,
+  { faults: kinds, faultIntervalMs, faultDurations, script }: Plan,
   { world }: System,
   clock: RunClock,
   random: (bound: number) => number,
@@ -196,6 +198,7 @@ function nemesisFor(
       kinds,
       script,
       intervalMs: faultIntervalMs,
+      durations: faultDurations,
       random,
       now: () => clock.nowNs(),
       succeeded: () => recorder.counts.ok,

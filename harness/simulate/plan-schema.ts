@@ -44,20 +44,24 @@ const members = z.object({
   voters: z.array(nodes),
   atOnce: z.boolean(),
   replaced: nodes,
-  cutWith: z.string().optional(),
+  cutWith: nodes.optional(),
 });
 const reaction = z.object({
-  moment: z.enum([
-    'elected',
-    'first-append',
-    'snapshot-taken',
-    'snapshot-sent',
-    'snapshot-received',
-    'configuration-entered',
-  ]),
-  afterMs: z.array(z.number()),
-  hits: z.enum(['node', 'peer', 'both', 'others']),
-  silent: z.literal(true).optional(),
+  steps: z.array(
+    z.object({
+      moment: z.enum([
+        'elected',
+        'first-append',
+        'snapshot-taken',
+        'snapshot-sent',
+        'snapshot-received',
+        'configuration-entered',
+      ]),
+      afterMs: z.number(),
+      hits: z.enum(['node', 'peer', 'both', 'others']),
+      silent: z.literal(true).optional(),
+    }),
+  ),
 });
 
 const setting: z.ZodType<Setting> = z.discriminatedUnion('type', [
@@ -98,6 +102,7 @@ const plan = z.object({
   opsPerKey: count,
   faults: z.array(z.string()),
   faultIntervalMs: count,
+  faultDurations: z.array(z.number()),
   convergeMaxMs: count,
   network: z.object({
     latencyUs: count,

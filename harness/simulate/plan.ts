@@ -1,6 +1,7 @@
 import { faultKinds } from '../../nemesis/kinds.ts';
 import type { ScriptedFault } from '../../nemesis/script.ts';
 import { starvations } from '../../nemesis/starvation.ts';
+import { drawSwarm, within } from '../../nemesis/swarm.ts';
 import { pick, type Random, seededRandom } from '../generator/random.ts';
 import type { ScriptedOp } from '../generator/scripted.ts';
 import type { Tuning } from './sim-cluster.ts';
@@ -33,6 +34,8 @@ export interface SimulationPlan {
   readonly opsPerKey: number;
   readonly faults: readonly string[];
   readonly faultIntervalMs: number;
+  /** How long a fault lasts, in intervals. */
+  readonly faultDurations: readonly number[];
   readonly convergeMaxMs: number;
   /** While faults are on; when they are healed, network and disks are calm. */
   readonly network: NetworkConditions;
@@ -52,28 +55,8 @@ export interface SimulationPlan {
 /** Kinds that the simulated world has a power for: nothing in it can run short of memory or descriptors. */
 export const simulatedKinds: readonly string[] = faultKinds.filter((kind) => !Object.hasOwn(starvations, kind));
 
-/**
- * How likely a kind is to be drawn, compared with one that is not named here (1). What changes leaders, members and
- * snapshots is where protocols go wrong.
- */
-const odds: { readonly [kind: string]: number } = {
-  partition: 4,
-  kill: 4,
-  'power-loss': 3,
-  transfer: 3,
-  members: 3,
-  snapshots: 3,
-  pause: 2,
-  clock: 2,
-  duplicate: 2,
-  reorder: 2,
-};
-
-/** More kinds than this in one run would leave each of them too few turns. */
-const faultKindsMin = 2;
-const faultKindsMax = 5;
 /** From no rest between elections to time enough for what only shows after a while. */
-const intervalsMs = [1000, 2000, 3000, 4000, 8000, 16_000] as const;
+const intervalsMs = [1000, 2000, 3000, 4000, 8000] as const;
 
 /** A healed cluster must come together within this much virtual time. */
 const convergeMaxMs = 20_000;
@@ -83,12 +66,12 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
   const random = seededRandom(seed, 'plan');
   // Each draw happens whether or not an option overrides it, so that fixing one leaves the others as they were.
   const drawn = {
-    nodes: pick(random, [3, 5, 5]),
+    // With three nodes every coincidence is likelier; some need five.
+    nodes: pick(random, [3, 5]),
     concurrency: 3 + random.below(8),
     keys: 1 + random.below(5),
     opsPerKey: pick(random, [100, 300, 1000]),
-    faults: someOf(random, simulatedKinds),
-    faultIntervalMs: pick(random, intervalsMs),
+    swarm: drawSwarm(simulatedKinds, intervalsMs, (bound) => random.below(bound)),
     network: drawNetwork(random),
     disk: drawDisk(random),
     electionTicks: pick(random, [5, 10, 10]),
@@ -101,7 +84,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     historyEventsMax: pick(random, [20, 100, 500]),
   };
   const { workload, timeLimitMs, ratePerS, opTimeoutMs } = options;
-  const faults = options.faults ?? drawn.faults;
+  const swarm = within({ ...drawn.swarm, kinds: options.faults ?? drawn.swarm.kinds }, timeLimitMs);
   return {
     seed,
     workload,
@@ -112,9 +95,9 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     concurrency: options.concurrency ?? drawn.concurrency,
     keys: options.keys ?? drawn.keys,
     opsPerKey: drawn.opsPerKey,
-    faults,
-    // In a short run, too, each kind gets its turn.
-    faultIntervalMs: Math.min(drawn.faultIntervalMs, Math.round(timeLimitMs / (faults.length + 1))),
+    faults: swarm.kinds,
+    faultIntervalMs: swarm.intervalMs,
+    faultDurations: swarm.durations,
     convergeMaxMs,
     onViolation: options.onViolation ?? 'stop',
     network: drawn.network,
@@ -126,18 +109,9 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
       appendBytesMax: drawn.appendBytesMax,
       historyEventsMax: drawn.historyEventsMax,
       // Files must grow often for a full disk to be met.
-      ...(faults.includes('disk-full') ? { snapshotEntries: 30, segmentBytes: 16 * 1024 } : drawn.sizes),
+      ...(swarm.kinds.includes('disk-full') ? { snapshotEntries: 30, segmentBytes: 16 * 1024 } : drawn.sizes),
     },
   };
-}
-
-/** A few of them, no kind twice. */
-function someOf(random: Random, kinds: readonly string[]): readonly string[] {
-  const lots = kinds.flatMap((kind) => Array.from({ length: odds[kind] ?? 1 }, () => kind));
-  const count = faultKindsMin + random.below(faultKindsMax - faultKindsMin + 1);
-  const drawn = new Set<string>();
-  while (drawn.size < Math.min(count, kinds.length)) drawn.add(lots[random.below(lots.length)]!);
-  return [...drawn];
 }
 
 function drawNetwork(random: Random): NetworkConditions {
@@ -146,7 +120,7 @@ function drawNetwork(random: Random): NetworkConditions {
     latencyUs: pick(random, [50, 150, 1000, 5000]),
     jitterUs: pick(random, [100, 500, 5000, 30_000]),
     lose: rate(100),
-    duplicate: rate(pick(random, [200, 2000])),
+    duplicate: rate(pick(random, [200, 5000])),
     reorder: rate(200),
     reset: rate(5),
   };

@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import type { FaultRecord } from '../../nemesis/world.ts';
 import { files } from '../../results/store/layout.ts';
 import { mutants } from '../mutants/catalog.ts';
 import { plant } from '../mutants/plant.ts';
@@ -35,7 +36,8 @@ t.test('the script of a run does the same as its seed did', async (t) => {
       seeded.history.slice(0, until),
       `under ${faults.join(' and ') || 'no fault'}`,
     );
-    const performed = ({ kind }: { readonly kind: string }) => faults.includes(kind);
+    const healedNs = seeded.history[until ?? 0]?.time ?? 0;
+    const performed = ({ kind, doneTime }: FaultRecord) => faults.includes(kind) && doneTime < healedNs;
     t.same(scripted.faults.filter(performed), seeded.faults.filter(performed));
   }
 });

@@ -149,6 +149,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
       kinds: plan.faults,
       script: plan.script?.faults,
       intervalMs: plan.faultIntervalMs,
+      durations: plan.faultDurations,
       random: (bound) => nemesisRandom.below(bound),
       now: () => clock.nowNs(),
       record(fault) {
@@ -207,12 +208,12 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   };
 }
 
-/** Ten election timeouts, and as long as the worst of disks and networks may keep the leader's first entries. */
+/** Six election timeouts, and as long as the worst of disks and networks may keep the leader's first entries. */
 function coreBoundMs({ tuning, disk, network }: SimulationPlan): number {
   const electionMs = tuning.electionTicks * tuning.tickMs;
   const stallMs = disk.stall === 0 ? 0 : disk.stallUs / 1000;
   const hopUs = network.latencyUs + network.jitterUs + disk.syncUs + disk.syncJitterUs;
-  return Math.ceil(10 * electionMs + 2 * stallMs + (4 * hopUs) / 1000);
+  return Math.ceil(6 * electionMs + 2 * stallMs + (4 * hopUs) / 1000);
 }
 
 function workloadNamed(name: string): Workload {

@@ -2,7 +2,7 @@ import { checkLinear } from '../../checker/linear/check.ts';
 import { from, one, repeat } from '../generator/basic.ts';
 import { mix } from '../generator/choice.ts';
 import { rotatingKeys } from '../generator/independent.ts';
-import { finalReads } from './final-reads.ts';
+import { finalWritesAndReads } from './final-reads.ts';
 import type { Workload } from './workload.ts';
 
 const opsPerCounterMax = 100;
@@ -23,6 +23,6 @@ export const counter: Workload = {
           [1, repeat(one({ f: 'read', value: null }))],
         ]),
     }),
-  final: finalReads,
+  final: finalWritesAndReads('add'),
   check: (history, { now }) => ({ linear: checkLinear(history, { model: 'counter', now }) }),
 };

@@ -3,7 +3,7 @@ import { from, one, repeat } from '../generator/basic.ts';
 import { mix } from '../generator/choice.ts';
 import type { Generator } from '../generator/generator.ts';
 import { rotatingKeys } from '../generator/independent.ts';
-import { finalReads } from './final-reads.ts';
+import { finalWritesAndReads } from './final-reads.ts';
 import { numbered } from './numbered.ts';
 import type { Workload } from './workload.ts';
 
@@ -25,7 +25,7 @@ export const mixed: Workload = {
       each: (number) => (isList(number) ? list(number * ops + 1) : value(number * ops + 1)),
     });
   },
-  final: finalReads,
+  final: finalWritesAndReads('write'),
   check: (history, { now }) => ({ linear: checkLinear(history, { model: 'kv', now }) }),
 };
 

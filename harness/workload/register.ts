@@ -3,7 +3,7 @@ import { checkLinear } from '../../checker/linear/check.ts';
 import { assign, type Context, type Event, type Generator, type Step, type Template } from '../generator/generator.ts';
 import { rotatingKeys } from '../generator/independent.ts';
 import { pick } from '../generator/random.ts';
-import { finalReads } from './final-reads.ts';
+import { finalWritesAndReads } from './final-reads.ts';
 import type { Workload } from './workload.ts';
 
 /**
@@ -22,7 +22,7 @@ export const register: Workload = {
       keyAt: (number) => `r${number}`,
       each: (number) => registerOps(number * opsPerKey + 1, []),
     }),
-  final: finalReads,
+  final: finalWritesAndReads('write'),
   check: (history, { now }) => ({ linear: checkLinear(history, { model: 'cas-register', now }) }),
 };
 

@@ -2,7 +2,7 @@ import { checkSession } from '../../checker/session/check.ts';
 import { one, repeat } from '../generator/basic.ts';
 import { mix } from '../generator/choice.ts';
 import { rotatingKeys } from '../generator/independent.ts';
-import { finalReads } from './final-reads.ts';
+import { finalWritesAndReads } from './final-reads.ts';
 import { numbered } from './numbered.ts';
 import type { Workload } from './workload.ts';
 
@@ -24,6 +24,6 @@ export const session: Workload = {
           [1, repeat(one({ f: 'read', value: null }))],
         ]),
     }),
-  final: finalReads,
+  final: finalWritesAndReads('write'),
   check: (history) => ({ session: checkSession(history) }),
 };

@@ -2,7 +2,7 @@ import { checkSetFull } from '../../checker/durability/set-full.ts';
 import { one, repeat } from '../generator/basic.ts';
 import { mix } from '../generator/choice.ts';
 import { rotatingKeys } from '../generator/independent.ts';
-import { finalReads } from './final-reads.ts';
+import { finalWritesAndReads } from './final-reads.ts';
 import { numbered } from './numbered.ts';
 import type { Workload } from './workload.ts';
 
@@ -23,6 +23,6 @@ export const setFull: Workload = {
           [1, repeat(one({ f: 'read', value: null }))],
         ]),
     }),
-  final: finalReads,
+  final: finalWritesAndReads('add'),
   check: (history) => ({ set: checkSetFull(history, { linearizable: true }) }),
 };

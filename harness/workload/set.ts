@@ -2,7 +2,7 @@ import { checkLinear } from '../../checker/linear/check.ts';
 import { one, repeat } from '../generator/basic.ts';
 import { mix } from '../generator/choice.ts';
 import { rotatingKeys } from '../generator/independent.ts';
-import { finalReads } from './final-reads.ts';
+import { finalWritesAndReads } from './final-reads.ts';
 import { numbered } from './numbered.ts';
 import type { Workload } from './workload.ts';
 
@@ -26,6 +26,6 @@ export const set: Workload = {
         ]),
     });
   },
-  final: finalReads,
+  final: finalWritesAndReads('add'),
   check: (history, { now }) => ({ linear: checkLinear(history, { model: 'set', now }) }),
 };

@@ -1,7 +1,7 @@
 import { checkWatch } from '../../checker/durability/watch.ts';
 import type { Value } from '../../checker/history/op.ts';
 import { assign, type Event, type Generator, type Step } from '../generator/generator.ts';
-import { finalReads } from './final-reads.ts';
+import { finalWritesAndReads } from './final-reads.ts';
 import type { Workload } from './workload.ts';
 
 const watchersCount = 3;
@@ -26,7 +26,7 @@ export const watch: Workload = {
       1,
       Array.from({ length: watchersCount }, (_, at) => ({ name: `watcher ${at}`, from: null, busy: false })),
     ),
-  final: finalReads,
+  final: finalWritesAndReads('write'),
   check: (history) => ({ watch: checkWatch(history) }),
 };
 
