@@ -7,7 +7,7 @@ import { numbered } from './numbered.ts';
 const triesMax = 5;
 
 /** Each thread reads every key, each read tried a few times. */
-export function finalReads(keys: readonly Value[]): Generator {
+function finalReads(keys: readonly Value[]): Generator {
   const reads = keys.map((key) => limit(triesMax, untilOk(repeat(one({ f: 'read', key, value: null })))));
   return eachThread(sequence(...reads));
 }
