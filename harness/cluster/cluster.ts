@@ -21,6 +21,7 @@ import { Moments } from '../target/moments.ts';
 import { freePort, isFree } from './client-ports.ts';
 import { CutProver } from './cut-proof.ts';
 import { DisturbanceProver } from './disturbance-proof.ts';
+import { Ext4Disk } from './ext4-disk.ts';
 import { LinkTable } from './links.ts';
 import { LocalNode } from './local-node.ts';
 import { chooseMechanisms, type Chosen as Mechanisms, mechanismsByKind, NoMechanism } from './mechanisms.ts';
@@ -127,6 +128,13 @@ async function chooseClientPorts({ nodes, portFirst }: ClusterOptions): Promise<
   return [...ports];
 }
 
+async function ext4Disks(nodes: readonly NodeId[], reaper: Reaper): Promise<ReadonlyMap<NodeId, Ext4Disk>> {
+  const folder = reaper.temporaryFolder('ext4');
+  return new Map(
+    await Promise.all(nodes.map(async (node) => [node, await Ext4Disk.make(node, folder, reaper)] as const)),
+  );
+}
+
 class LocalCluster implements Cluster {
   readonly nodes: readonly NodeId[];
   readonly mechanisms: Cluster['mechanisms'];
@@ -185,8 +193,9 @@ class LocalCluster implements Cluster {
     const { faults = [] } = options;
     const disk = {
       breakable: chosen.disk !== undefined || chosen.power !== undefined,
-      journaled: chosen.power !== undefined || faults.includes('disk-error'),
+      journaled: chosen.power === 'preload-disk' || faults.includes('disk-error'),
     };
+    const ext4 = chosen.power === 'ext4' ? await ext4Disks(ids, reaper) : undefined;
     const moments = new Moments(
       (ms, expired) => {
         const timer = setTimeout(expired, ms);
@@ -196,6 +205,8 @@ class LocalCluster implements Cluster {
     );
     const nodes: readonly LocalNode[] = proxies.map((proxy, at) => {
       const folder = join(options.folder, files.nodes, proxy.node);
+      const ext4Disk = ext4?.get(proxy.node);
+      const dataFolder = ext4Disk?.dataFolder ?? join(folder, 'data');
       return new LocalNode({
         id: proxy.node,
         folder,
@@ -209,10 +220,11 @@ class LocalCluster implements Cluster {
           options.main,
           ...['--id', proxy.node, '--cluster', urls, '--cluster-id', clusterId],
           ...['--host', '127.0.0.1', '--port', String(clientPorts[at]), '--listen-peer', '127.0.0.1:0'],
-          ...['--data-dir', join(folder, 'data'), '--audit', join(folder, files.audit)],
+          ...['--data-dir', dataFolder, '--audit', join(folder, files.audit)],
           ...(options.flags ?? []),
         ],
-        disk,
+        dataFolder,
+        disk: { ...disk, ext4: ext4Disk },
         mechanisms: chosen,
         random: options.random,
         onPeerPort: (port) => proxy.setTarget(port),

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClockFault, Damage, DiskFault, Effect, NodeId, Starvation } from '../../nemesis/world.ts';
 import { type ClockChange, type ClockReading, clockFacts, type Instant, judgeClock, type Span } from './clock-proof.ts';
+import type { Ext4Disk } from './ext4-disk.ts';
 import { FileDamage } from './file-damage.ts';
 import type { Chosen as Mechanisms } from './mechanisms.ts';
 import { NodeDisk } from './node-disk.ts';
@@ -20,10 +21,12 @@ export interface LocalNodeOptions {
   readonly reaper: Reaper;
   readonly now: () => number;
   readonly clientPort: number;
+  /** Where it keeps what it has on disk. */
+  readonly dataFolder: string;
   /** Everything after `node` on its command line. */
   readonly arguments: readonly string[];
   /** Whether the disk module is loaded into the node, and keeps a journal of what is not synced. */
-  readonly disk: { readonly breakable: boolean; readonly journaled: boolean };
+  readonly disk: { readonly breakable: boolean; readonly journaled: boolean; readonly ext4?: Ext4Disk | undefined };
   /** Names of mechanisms, by power. */
   readonly mechanisms: Mechanisms;
   /** A seeded integer in [0, bound). */
@@ -80,10 +83,11 @@ export class LocalNode {
       },
       onRecord: options.onRecord,
     });
-    const dataFolder = join(options.folder, 'data');
+    const dataFolder = options.dataFolder;
     this.#disk = new NodeDisk({
       process: this.#process,
       dataFolder,
+      ext4: options.disk.ext4,
       breakable: options.disk.breakable,
       journalFolder: options.disk.journaled ? join(options.folder, 'disk') : undefined,
       random: options.random,
@@ -277,6 +281,7 @@ export class LocalNode {
     await this.#starting;
     await this.#process.stop();
     await this.#process.close();
+    this.#options.disk.ext4?.close(join(this.#options.folder, 'data'));
   }
 
   async #proveClock(

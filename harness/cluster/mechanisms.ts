@@ -3,6 +3,8 @@ import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
 import { findHierarchy } from './control-group.ts';
 import { debianPath } from './debian-path.ts';
+import { tryExt4Disk } from './ext4-disk.ts';
+import { startReaper } from './reaper.ts';
 
 /** One way to do a fault. */
 export interface Mechanism {
@@ -34,6 +36,7 @@ export const mechanisms = {
   disk: [mechanism('preload-disk', 'a module in the node stands between it and its files')],
   power: [
     mechanism('preload-disk', 'a module in the node keeps a journal, from which what was not synced is taken back'),
+    mechanism('ext4', 'a file system a node, shut down without flushing, and mounted again', ext4),
   ],
   files: [mechanism('files', 'the files of a node that is down are written to')],
   cpu: [
@@ -137,6 +140,25 @@ async function networkNamespaces(): Promise<Missing | undefined> {
   if (missing !== undefined) return missing;
   const { failed, stderr } = await execa('unshare', [isRoot() ? '-nm' : '-Urnm', 'true'], { reject: false });
   return failed ? { reason: stderr.split('\n')[0] || 'unshare failed', needsRoot: true } : undefined;
+}
+
+/** Makes a file system, shuts it down and mounts it again: loop devices may be there and still not be allowed. */
+async function ext4(): Promise<Missing | undefined> {
+  const absent =
+    (await programs('e2fsprogs', 'mkfs.ext4')) ??
+    (await programs('xfsprogs', 'xfs_io')) ??
+    (await programs('mount', 'mount', 'umount'));
+  if (absent !== undefined) return absent;
+  if (!isRoot()) return { reason: 'file systems cannot be mounted', needsRoot: true };
+  const reaper = await startReaper();
+  try {
+    await tryExt4Disk(reaper.temporaryFolder('ext4'), reaper);
+    return undefined;
+  } catch (error) {
+    return { reason: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await reaper.close();
+  }
 }
 
 async function controlGroup(resource: 'cpu' | 'memory'): Promise<Missing | undefined> {

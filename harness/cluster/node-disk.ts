@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { DiskFault, Effect } from '../../nemesis/world.ts';
+import type { Ext4Disk } from './ext4-disk.ts';
 import type { Exit, NodeProcess } from './node-process.ts';
 import { losePower } from './power-loss.ts';
 import type { DiskCounts } from './preload/faulty-disk.ts';
@@ -9,6 +10,8 @@ import { exitCodes } from './system-exits.ts';
 export interface NodeDiskOptions {
   readonly process: NodeProcess;
   readonly dataFolder: string;
+  /** What it lies on when that can lose power by itself; undefined: what was not synced is taken back by the journal. */
+  readonly ext4: Ext4Disk | undefined;
   /** Whether the disk module is loaded into the node. */
   readonly breakable: boolean;
   /** Where the node keeps the journal of what it has not synced; undefined: it keeps none. */
@@ -116,11 +119,16 @@ export class NodeDisk {
    * cannot be when it ended in a sync.
    */
   async losePower(isStopped: boolean): Promise<Effect> {
-    const { process, dataFolder, journalFolder, random } = this.#options;
-    if (journalFolder === undefined) throw new Error('the cluster was started without a journal of its disks');
+    const { process, dataFolder, journalFolder, random, ext4 } = this.#options;
     const pid = process.pid ?? null;
     const exit = await this.endAtSync(isStopped);
     if (exit === undefined) return { effect: 'moot', mechanism, proof: { state: 'down' } };
+    if (ext4 !== undefined) {
+      const filesChanged = await ext4.losePower();
+      const proof = { pid, signal: exit.signal, atSync: exit.atSync, filesChanged };
+      return { effect: filesChanged > 0 ? 'proven' : 'moot', mechanism: 'ext4', proof };
+    }
+    if (journalFolder === undefined) throw new Error('the cluster was started without a journal of its disks');
     const { unsynced, lost } = losePower(dataFolder, journalFolder, random);
     const effect = lost > 0 ? 'proven' : exit.atSync ? 'ineffective' : 'moot';
     return { effect, mechanism, proof: { pid, signal: exit.signal, atSync: exit.atSync, unsynced, lost } };

@@ -1,7 +1,7 @@
 /**
  * The reaper: a process of its own session that reads records from a pipe whose other end only the harness holds.
  * When the pipe closes without `done`, the harness is dead, however it died: every process on record is ended, every
- * temporary folder and control group on record is removed, and the reaper exits.
+ * file system on record unmounted, every temporary folder and control group removed, and the reaper exits.
  *
  * A process may have been forked and not yet been recorded when the harness died. So every child also carries the
  * run's token in its environment, and the reaper looks through /proc for it, for long enough that a fork that was
@@ -11,6 +11,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { removeControlGroup } from './control-group.ts';
+import { unmount } from './mounts.ts';
 import { isAlive, processStat } from './proc.ts';
 import { isControlGroup, isTemporaryFolder, parseReaperRecord, TOKEN_VARIABLE } from './reaper-records.ts';
 
@@ -20,6 +21,7 @@ const patienceMs = 10_000;
 const processes = new Map<number, string>();
 const folders = new Set<string>();
 const groups = new Set<string>();
+const mounts = new Set<string>();
 let token: string | undefined;
 
 for await (const line of createInterface({ input: process.stdin })) {
@@ -47,6 +49,12 @@ for await (const line of createInterface({ input: process.stdin })) {
     case 'group-removed':
       groups.delete(record.path);
       break;
+    case 'mount':
+      mounts.add(record.path);
+      break;
+    case 'unmounted':
+      mounts.delete(record.path);
+      break;
     case 'done':
       process.exit(0);
   }
@@ -59,6 +67,7 @@ for (;;) {
   if ((left === 0 && elapsedMs > forkWindowMs) || elapsedMs > patienceMs) break;
   await delay(20);
 }
+for (const mount of mounts) unmount(mount);
 for (const folder of folders) if (isTemporaryFolder(folder)) rmSync(folder, { recursive: true, force: true });
 for (const group of groups) if (isControlGroup(group)) removeControlGroup(group);
 

@@ -14,6 +14,8 @@ const record = z.discriminatedUnion('type', [
   z.object({ type: z.literal('removed'), path: z.string() }),
   z.object({ type: z.literal('group'), path: z.string() }),
   z.object({ type: z.literal('group-removed'), path: z.string() }),
+  z.object({ type: z.literal('mount'), path: z.string() }),
+  z.object({ type: z.literal('unmounted'), path: z.string() }),
   z.object({ type: z.literal('done') }),
 ]);
 

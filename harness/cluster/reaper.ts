@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { removeControlGroup } from './control-group.ts';
+import { unmount } from './mounts.ts';
 import { processStat } from './proc.ts';
 import { type ReaperRecord, TOKEN_VARIABLE } from './reaper-records.ts';
 import { withinMs } from './within.ts';
@@ -24,9 +25,12 @@ export interface Reaper {
   groupMade(path: string): void;
   /** Removes one whose processes have ended; `close` or the reaper tries again where the kernel was not ready. */
   removeGroup(path: string): void;
+  /** Puts a place in a temporary folder on record where a file system is mounted; to be called before it is. */
+  mountMade(path: string): void;
+  mountGone(path: string): void;
   /** Makes a folder below the system's temporary one; `close` or the reaper removes it. */
   temporaryFolder(purpose: string): string;
-  /** Removes temporary folders and control groups and ends the reaper. Children must be gone already. */
+  /** Unmounts, removes temporary folders and control groups, and ends the reaper. Children must be gone already. */
   close(): Promise<void>;
 }
 
@@ -57,9 +61,11 @@ export async function startReaper(): Promise<Reaper> {
 
   const folders = new Set<string>();
   const groups = new Set<string>();
+  const mounts = new Set<string>();
   let closed: Promise<void> | undefined;
 
   async function close(): Promise<void> {
+    for (const path of mounts) unmount(path);
     for (const path of folders) {
       rmSync(path, { recursive: true, force: true });
       send({ type: 'removed', path });
@@ -85,6 +91,14 @@ export async function startReaper(): Promise<Reaper> {
       if (!removeControlGroup(path)) return;
       groups.delete(path);
       send({ type: 'group-removed', path });
+    },
+    mountMade(path) {
+      mounts.add(path);
+      send({ type: 'mount', path });
+    },
+    mountGone(path) {
+      mounts.delete(path);
+      send({ type: 'unmounted', path });
     },
     temporaryFolder(purpose) {
       const path = mkdtempSync(join(tmpdir(), `splitbrain-${purpose}-`));
