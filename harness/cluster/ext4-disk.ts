@@ -15,6 +15,9 @@ import { debianPath } from './debian-path.ts';
 import { unmount } from './mounts.ts';
 import type { Reaper } from './reaper.ts';
 
+/** Commands carry its environment: one that is under way when the harness dies is ended before what it mounts is looked for. */
+type MountKeeper = Pick<Reaper, 'mountMade' | 'mountGone' | 'environment'>;
+
 /** Sparse: what nothing was written to takes no room. */
 const imageBytes = 1 << 30;
 const commandTimeoutMs = 20_000;
@@ -27,21 +30,21 @@ const commandTimeoutMs = 20_000;
 export class Ext4Disk {
   readonly #image: string;
   readonly #mountPoint: string;
-  readonly #reaper: Pick<Reaper, 'mountMade' | 'mountGone'>;
+  readonly #reaper: MountKeeper;
 
-  private constructor(image: string, mountPoint: string, reaper: Pick<Reaper, 'mountMade' | 'mountGone'>) {
+  private constructor(image: string, mountPoint: string, reaper: MountKeeper) {
     this.#image = image;
     this.#mountPoint = mountPoint;
     this.#reaper = reaper;
   }
 
   /** @param folder a temporary one of the reaper's, for the image and the place where it is mounted */
-  static async make(name: string, folder: string, reaper: Pick<Reaper, 'mountMade' | 'mountGone'>): Promise<Ext4Disk> {
+  static async make(name: string, folder: string, reaper: MountKeeper): Promise<Ext4Disk> {
     const disk = new Ext4Disk(join(folder, `${name}.img`), join(folder, name), reaper);
     writeFileSync(disk.#image, '');
     truncateSync(disk.#image, imageBytes);
     mkdirSync(disk.#mountPoint);
-    await command('mkfs.ext4', '-q', '-m', '0', disk.#image);
+    await disk.#command('mkfs.ext4', '-q', '-m', '0', disk.#image);
     await disk.#mount();
     return disk;
   }
@@ -54,8 +57,8 @@ export class Ext4Disk {
   /** No process may have a file open on it. @returns how many files are no more what they were */
   async losePower(): Promise<number> {
     const before = this.#digests();
-    await command('xfs_io', '-x', '-c', 'shutdown', this.#mountPoint);
-    await command('umount', this.#mountPoint);
+    await this.#command('xfs_io', '-x', '-c', 'shutdown', this.#mountPoint);
+    await this.#command('umount', this.#mountPoint);
     await this.#mount();
     const after = this.#digests();
     return [...new Set([...before.keys(), ...after.keys()])].filter((file) => before.get(file) !== after.get(file))
@@ -71,7 +74,16 @@ export class Ext4Disk {
 
   async #mount(): Promise<void> {
     this.#reaper.mountMade(this.#mountPoint);
-    await command('mount', '-o', 'loop,noatime,noauto_da_alloc', this.#image, this.#mountPoint);
+    await this.#command('mount', '-o', 'loop,noatime,noauto_da_alloc', this.#image, this.#mountPoint);
+  }
+
+  async #command(program: string, ...words: readonly string[]): Promise<void> {
+    const { failed, stderr } = await execa(program, words, {
+      env: { PATH: `${process.env.PATH}:${debianPath}`, ...this.#reaper.environment },
+      reject: false,
+      timeout: commandTimeoutMs,
+    });
+    if (failed) throw new Error(`${program}: ${stderr.split('\n')[0] || 'failed'}`);
   }
 
   #digests(): ReadonlyMap<string, string> {
@@ -90,20 +102,11 @@ export class Ext4Disk {
 }
 
 /** Makes one, loses something on it and nothing that was synced; for the probe. @throws where that cannot be done */
-export async function tryExt4Disk(folder: string, reaper: Pick<Reaper, 'mountMade' | 'mountGone'>): Promise<void> {
+export async function tryExt4Disk(folder: string, reaper: MountKeeper): Promise<void> {
   const disk = await Ext4Disk.make('probe', folder, reaper);
   try {
     await disk.losePower();
   } finally {
     disk.close(join(folder, 'copy'));
   }
-}
-
-async function command(program: string, ...words: readonly string[]): Promise<void> {
-  const { failed, stderr } = await execa(program, words, {
-    env: { PATH: `${process.env.PATH}:${debianPath}` },
-    reject: false,
-    timeout: commandTimeoutMs,
-  });
-  if (failed) throw new Error(`${program}: ${stderr.split('\n')[0] || 'failed'}`);
 }

@@ -22,7 +22,7 @@ export interface NodeDiskOptions {
 const mechanism = 'preload-disk';
 const orderTimeoutMs = 2000;
 /** For a node that has anything to write: far longer than from one write to the next. */
-const syncTimeoutMs = 1000;
+const syncTimeoutMs = 3000;
 /** And than from the last of some tens to its exit. */
 const proofTimeoutMs = 4000;
 const lookEveryMs = 20;

@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import t from 'tap';
 import { isFree } from './client-ports.ts';
 import { findHierarchy } from './control-group.ts';
+import { chooseMechanisms } from './mechanisms.ts';
 import { processStat } from './proc.ts';
 import { startReaper } from './reaper.ts';
 import { isControlGroup, isTemporaryFolder, parseReaperRecord } from './reaper-records.ts';
@@ -23,7 +24,7 @@ const harness = (folder: string): string => `
   console.log(JSON.stringify({ temporary }));
   const cluster = await startCluster({
     nodes: 3, folder: ${JSON.stringify(folder)}, main: ${JSON.stringify(main)}, random: () => 0, now: () => 0, reaper,
-    faults: ['starve-cpu'],
+    faults: ['starve-cpu', 'power-loss'], wantedMechanisms: ['ext4'],
   });
   const paused = await cluster.pause('1');
   await cluster.cut([{ from: '2', to: '3' }]);
@@ -51,6 +52,11 @@ function mentioning(text: string): readonly number[] {
     });
 }
 
+function mountsBelow(folder: string): readonly string[] {
+  const lines = readFileSync('/proc/self/mounts', 'latin1').split('\n');
+  return lines.filter((line) => line.split(' ')[1]?.startsWith(folder));
+}
+
 /** Looks again until it holds: nobody is told when another process's children end. */
 async function eventually(what: string, holds: () => boolean): Promise<void> {
   const startedAt = performance.now();
@@ -65,7 +71,7 @@ t.test('when the harness is killed in the middle of faults, nothing is left', as
   const child = execa(process.execPath, ['--input-type=module', '-e', harness(folder)], {
     reject: false,
     buffer: false,
-    env: { NODE_OPTIONS: '' },
+    env: { NODE_OPTIONS: '', TMPDIR: folder },
   });
   const lines: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
@@ -83,11 +89,14 @@ t.test('when the harness is killed in the middle of faults, nothing is left', as
     hierarchy === undefined
       ? []
       : readdirSync(hierarchy.folder).filter((name) => children.some((pid) => name.includes(`-${pid}-`)));
+  const { power } = await chooseMechanisms(['power-loss'], ['ext4']);
+  t.equal(mountsBelow(folder).length, power === 'ext4' ? 3 : 0, 'a file system a node, where they can be had');
   t.equal(groups().length, hierarchy === undefined ? 0 : 1, 'the control group of the one that is starved');
   child.kill('SIGKILL');
   await child;
   for (const pid of children) await eventually(`the end of ${pid}`, () => (processStat(pid)?.state ?? 'Z') === 'Z');
-  t.notOk(existsSync(temporary));
+  await eventually('no mount', () => mountsBelow(folder).length === 0);
+  await eventually('no temporary folder', () => !existsSync(temporary));
   t.same(groups(), []);
   for (const address of addresses) t.ok(await isFree(Number(new URL(address).port)));
   t.same(mentioning(folder), []);
@@ -99,7 +108,7 @@ t.test('when the harness is killed while nodes are being started, nothing is lef
     const child = execa(process.execPath, ['--input-type=module', '-e', harness(folder)], {
       reject: false,
       buffer: false,
-      env: { NODE_OPTIONS: '' },
+      env: { NODE_OPTIONS: '', TMPDIR: folder },
     });
     const [line] = await createInterface({ input: child.stdout })
       [Symbol.asyncIterator]()
@@ -111,8 +120,9 @@ t.test('when the harness is killed while nodes are being started, nothing is lef
     child.kill('SIGKILL');
     await child;
     for (const pid of children) await eventually(`the end of ${pid}`, () => (processStat(pid)?.state ?? 'Z') === 'Z');
-    t.notOk(existsSync(temporary));
+    await eventually('no temporary folder', () => !existsSync(temporary));
     await eventually('the end of all', () => mentioning(folder).length === 0);
+    t.same(mountsBelow(folder), []);
   }
 });
 
