@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Argv } from 'yargs';
-import { runId } from '../../results/store/layout.ts';
+import { defaultNightsRoot, runId } from '../../results/store/layout.ts';
 import { seedBound } from '../generator/random.ts';
 import { mutants } from '../mutants/catalog.ts';
 import { type Config, ConfigError, parseConfig } from '../nightly/config.ts';
@@ -21,8 +21,6 @@ import { exitCodes } from './exit.ts';
 import { duration, integer, oneOf, text } from './flags.ts';
 import { interruptible } from './interruptible.ts';
 import { UsageError } from './usage-error.ts';
-
-const defaultRoot = 'results/nightly';
 
 function flags(yargs: Argv) {
   return yargs
@@ -83,7 +81,7 @@ function flags(yargs: Argv) {
     })
     .option('results', {
       describe: 'Where nights go',
-      default: defaultRoot,
+      default: defaultNightsRoot,
       type: 'string',
       requiresArg: true,
       coerce: text('results'),
@@ -96,7 +94,7 @@ function mergeFlags(yargs: Argv) {
     .positional('nights', { describe: 'Folders of the shards', type: 'string', array: true, demandOption: true })
     .option('results', {
       describe: 'Where the whole night goes',
-      default: defaultRoot,
+      default: defaultNightsRoot,
       type: 'string',
       requiresArg: true,
       coerce: text('results'),

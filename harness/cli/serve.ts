@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Argv } from 'yargs';
 import { startServer } from '../../results/serve/server.ts';
-import { defaultRunsRoot } from '../../results/store/layout.ts';
+import { defaultNightsRoot, defaultRunsRoot } from '../../results/store/layout.ts';
 import { exitCodes } from './exit.ts';
 import { integer, text } from './flags.ts';
 import { UsageError } from './usage-error.ts';
@@ -14,6 +14,13 @@ function flags(yargs: Argv) {
       type: 'string',
       requiresArg: true,
       coerce: text('results'),
+    })
+    .option('nights', {
+      describe: 'Where nights are, each with its runs; there need not be any',
+      default: defaultNightsRoot,
+      type: 'string',
+      requiresArg: true,
+      coerce: text('nights'),
     })
     .option('host', {
       describe: 'The address to listen on; the default lets nobody else see it',
@@ -38,9 +45,14 @@ export const serveCommand = {
 };
 
 /** Serves until it is interrupted. */
-async function serve({ results: root, host, port }: Awaited<ReturnType<typeof flags>['argv']>): Promise<number> {
+async function serve({
+  results: root,
+  nights,
+  host,
+  port,
+}: Awaited<ReturnType<typeof flags>['argv']>): Promise<number> {
   if (!existsSync(root)) throw new UsageError(`--results ${root}: there is no such folder`);
-  const served = await startServer({ root, host, port });
+  const served = await startServer({ root, nightsRoot: existsSync(nights) ? nights : undefined, host, port });
   console.log(`${served.url}  (Ctrl-C ends it)`);
   await new Promise((resolve) => {
     process.once('SIGINT', resolve);

@@ -5,11 +5,13 @@ import { svgText } from '../report/picture/svg.ts';
 import { files } from '../store/layout.ts';
 import { readFaults, readHistory } from '../store/read.ts';
 import { html, Markup } from './markup.ts';
+import type { NightSummary } from './nights.ts';
 import type { RunProgress } from './progress.ts';
 import { anomaliesOf, type RunFilter, type RunSummary, verdictOf } from './run-list.ts';
 import { drawNights, nightsOf } from './trends.ts';
 
-const shownMax = 500;
+const shownMax = 200;
+const nightsShownMax = 60;
 
 function page(title: string, content: Markup, refreshSeconds?: number): string {
   const refresh =
@@ -44,8 +46,9 @@ function pill(verdict: string): Markup {
   return html`<span class="pill ${look}">${word}</span>`;
 }
 
-function pathOf({ test, run }: RunSummary): string {
-  return `/runs/${encodeURIComponent(test)}/${encodeURIComponent(run)}/`;
+function pathOf({ test, run, night }: RunSummary): string {
+  const names = [...(night === undefined ? ['runs'] : ['nights', night]), test, run];
+  return `/${names.map(encodeURIComponent).join('/')}/`;
 }
 
 function options(values: readonly string[], chosen: string | undefined): Markup[] {
@@ -54,25 +57,38 @@ function options(values: readonly string[], chosen: string | undefined): Markup[
   );
 }
 
-/** All runs that a filter leaves, with the filter as a form; two of them can be marked and compared. */
-export function listPage(all: readonly RunSummary[], runs: readonly RunSummary[], filter: RunFilter): string {
+/** As the compare form names it: `test/run`, or `night/test/run`. */
+function nameOf({ test, run, night }: RunSummary): string {
+  return [...(night === undefined ? [] : [night]), test, run].join('/');
+}
+
+/** All runs that a filter leaves, with the filter as a form; two of them can be marked and compared. @param first the first that is shown, from 0 */
+export function listPage(
+  all: readonly RunSummary[],
+  runs: readonly RunSummary[],
+  filter: RunFilter,
+  first = 0,
+): string {
   const tests = [...new Set(all.map(({ test }) => test))].sort();
-  const shown = runs.slice(0, shownMax);
+  const shown = runs.slice(first, first + shownMax);
   const rows = shown.map((run) => {
     const anomalies = [...anomaliesOf(run)].map(([kind, count]) => (count === 1 ? kind : `${kind} ×${count}`));
-    const name = `${run.test}/${run.run}`;
+    const name = nameOf(run);
     return html`<tr>
 <td><input type="checkbox" name="run" value="${name}" aria-label="compare ${name}"></td>
 <td>${pill(verdictOf(run))}</td>
 <td><a href="${pathOf(run)}">${run.description.started.replace('T', ' ').slice(0, 19)}</a></td>
-<td>${run.test}</td>
+<td>${run.test}${run.night === undefined ? undefined : html` <span class="quiet">night ${run.night}</span>`}</td>
 <td>${run.description.seed}</td>
 <td>${run.description.world}</td>
 <td>${run.results?.sections.operations?.counts.invoked ?? ''}</td>
 <td>${anomalies.join(', ')}</td>
 </tr>`;
   });
-  const more = runs.length - shown.length;
+  const part = (from: number, words: string): Markup => {
+    const query = new URLSearchParams({ ...filter, first: String(from) });
+    return html`<a href="/?${query.toString()}">${words}</a>`;
+  };
   return page(
     'Runs',
     html`<section><h2>${runs.length} of ${all.length} runs</h2>
@@ -88,7 +104,9 @@ export function listPage(all: readonly RunSummary[], runs: readonly RunSummary[]
 <div class="scroll" tabindex="0" role="region" aria-label="runs"><table>
 <thead><tr><th scope="col"><span class="unseen">compare</span></th><th scope="col">verdict</th><th scope="col">started (UTC)</th><th scope="col">test</th><th scope="col">seed</th><th scope="col">world</th><th scope="col">operations</th><th scope="col">anomalies</th></tr></thead>
 <tbody>${rows}</tbody></table></div>
-${more > 0 ? html`<p class="quiet">${more} earlier ones are not shown: filter by date.</p>` : undefined}
+<p class="links">${first > 0 ? part(Math.max(0, first - shownMax), '← later ones') : undefined}
+${shown.length === 0 ? undefined : html`<span class="quiet">${first + 1} to ${first + shown.length}</span>`}
+${first + shownMax < runs.length ? part(first + shownMax, 'earlier ones →') : undefined}</p>
 <p class="links"><button type="submit">compare the two that are marked</button></p>
 </form></section>`,
   );
@@ -114,7 +132,7 @@ export function runPage(run: RunSummary, names: readonly string[], progress: Run
     `${run.test} ${description.seed}`,
     html`<section><p>${pill(verdictOf(run))}</p>
 <h1>${run.test}, seed ${description.seed}</h1>
-<p class="quiet">${run.run} · ${description.started} · ${description.world}</p>
+<p class="quiet">${run.night === undefined ? undefined : html`night ${run.night} · `}${run.run} · ${description.started} · ${description.world}</p>
 ${live}
 <p class="links">${names.includes(files.report) ? html`<a class="button" href="${pathOf(run)}${files.report}">open the report</a>` : undefined}
 <a class="button" href="${pathOf(run)}run.zip">download as zip</a></p>
@@ -135,7 +153,7 @@ function checkLine(name: string, section: Section): Markup {
 }
 
 /** Runs by verdict a night, with the same numbers as a table. */
-export function trendsPage(runs: readonly RunSummary[]): string {
+export function trendsPage(runs: readonly RunSummary[], nights: readonly NightSummary[]): string {
   const tests = [...new Set(runs.map(({ test }) => test))].sort();
   const part = (title: string, of: readonly RunSummary[]): Markup => {
     const nights = nightsOf(of);
@@ -147,9 +165,9 @@ export function trendsPage(runs: readonly RunSummary[]): string {
   };
   return page(
     'Trends',
-    runs.length === 0
+    runs.length === 0 && nights.length === 0
       ? html`<section><h2>No runs yet</h2></section>`
-      : html`${part('All tests', runs)}${
+      : html`${nights.length === 0 ? undefined : nightsPart(nights)}${runs.length === 0 ? undefined : part('All runs whose folders are here', runs)}${
           tests.length < 2
             ? undefined
             : tests.map((test) =>
@@ -162,6 +180,23 @@ export function trendsPage(runs: readonly RunSummary[]): string {
   );
 }
 
+const colours = { green: 'valid', red: 'invalid', unknown: 'unknown' } as const;
+
+/** Nights as their own summaries tell them: what passed counts even after its folder is gone. */
+function nightsPart(nights: readonly NightSummary[]): Markup {
+  const drawn = nights.map(({ id, ...night }) => ({ ...night, date: id }));
+  return html`<section><h2>Nights</h2><div class="drawing" tabindex="0">${new Markup(svgText(drawNights(drawn.slice(-nightsShownMax))))}</div>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th scope="col">night</th><th scope="col">colour</th><th scope="col">valid</th><th scope="col">violations</th><th scope="col">unknown</th><th scope="col">operations</th><th scope="col">why not green</th></tr></thead>
+<tbody>${nights
+    .toReversed()
+    .map(
+      (night) =>
+        html`<tr><td><a href="/?text=${encodeURIComponent(night.id)}">${night.id}</a></td><td>${pill(colours[night.colour])}</td><td>${night.valid}</td><td>${night.invalid}</td><td>${night.unknown}</td><td>${night.operations.toLocaleString('en')}</td><td>${night.reasons.slice(0, 5).join('; ')}</td></tr>`,
+    )}</tbody>
+</table></div></section>`;
+}
+
 /** Two runs side by side; what differs is pointed out. Reads both histories. */
 export function comparePage(a: RunSummary, b: RunSummary, folders: readonly [string, string]): string {
   const [left, right] = [figuresOf(a, folders[0]), figuresOf(b, folders[1])];
@@ -170,8 +205,7 @@ export function comparePage(a: RunSummary, b: RunSummary, folders: readonly [str
     const differs = values[0] !== values[1];
     return html`<tr class="${differs ? 'differs' : ''}"><td>${differs ? '≠ ' : ''}${name}</td><td>${values[0]}</td><td>${values[1]}</td></tr>`;
   });
-  const head = (run: RunSummary): Markup =>
-    html`<th scope="col"><a href="${pathOf(run)}">${run.test}/${run.run}</a></th>`;
+  const head = (run: RunSummary): Markup => html`<th scope="col"><a href="${pathOf(run)}">${nameOf(run)}</a></th>`;
   return page(
     'Compare',
     html`<section><h2>Two runs</h2><table>

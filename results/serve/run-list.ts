@@ -10,6 +10,8 @@ export interface RunSummary {
   /** Its folder's names below the root. */
   readonly test: string;
   readonly run: string;
+  /** The night that it is of; missing for a run that somebody began. */
+  readonly night?: string;
   readonly description: TestDescription;
   /** Missing while it runs, or when it never came to its verdict. */
   readonly results?: Results;
@@ -30,30 +32,43 @@ export interface RunFilter {
 const runsMax = 20_000;
 const runningMs = 30_000;
 
-/** Reads what is below a root of run folders, each again only when its files have changed. */
+/** Reads what is below a root of run folders, and below a folder of nights, each again only when its files have changed. */
 export class RunList {
   readonly root: string;
+  /** Each night has `runs/` with run folders of its own. Undefined when there are none. */
+  readonly nightsRoot: string | undefined;
   #known = new Map<string, { readonly stamp: string; readonly summary: RunSummary }>();
 
-  constructor(root: string) {
+  constructor(root: string, nightsRoot?: string) {
     this.root = root;
+    this.nightsRoot = nightsRoot;
   }
 
   /** All runs that can be read, the latest first; at most the latest 20,000. */
   all(): readonly RunSummary[] {
-    const found: { test: string; run: string }[] = [];
-    for (const test of folders(this.root)) {
-      for (const run of folders(join(this.root, test))) found.push({ test, run });
-    }
+    const nights = this.nightsRoot === undefined ? [] : folders(this.nightsRoot);
+    const found = [undefined, ...nights].flatMap((night) => {
+      const root = this.rootOf(night) ?? '';
+      return folders(root).flatMap((test) => folders(join(root, test)).map((run) => ({ test, run, night })));
+    });
     found.sort((a, b) => (a.run < b.run ? 1 : -1));
-    return found.slice(0, runsMax).flatMap(({ test, run }) => this.one(test, run) ?? []);
+    return found.slice(0, runsMax).flatMap(({ test, run, night }) => this.one(test, run, night) ?? []);
+  }
+
+  /** Where the runs of a night are, or those that are of none; undefined for what is no night's name. */
+  rootOf(night: string | undefined): string | undefined {
+    if (night === undefined) return this.root;
+    if (this.nightsRoot === undefined || !isName(night) || !isFolder(join(this.nightsRoot, night))) return undefined;
+    const root = join(this.nightsRoot, night, 'runs');
+    return isFolder(root) ? root : undefined;
   }
 
   /** Undefined when there is none of that name, or its test.json cannot be read. */
-  one(test: string, run: string): RunSummary | undefined {
-    if (!isName(test) || !isName(run)) return undefined;
-    if (!isFolder(join(this.root, test)) || !isFolder(join(this.root, test, run))) return undefined;
-    const folder = join(this.root, test, run);
+  one(test: string, run: string, night?: string): RunSummary | undefined {
+    const root = this.rootOf(night);
+    if (root === undefined || !isName(test) || !isName(run)) return undefined;
+    if (!isFolder(join(root, test)) || !isFolder(join(root, test, run))) return undefined;
+    const folder = join(root, test, run);
     const stamp = [files.test, files.results].map((name) => modified(join(folder, name))).join(' ');
     const known = this.#known.get(folder);
     const historyMs = modified(join(folder, files.history));
@@ -62,7 +77,14 @@ export class RunList {
     if (known?.stamp === stamp) return { ...known.summary, running };
     try {
       const description = readTest(folder);
-      const summary = { test, run, description, running, ...(settled && { results: readResults(folder) }) };
+      const summary = {
+        test,
+        run,
+        ...(night !== undefined && { night }),
+        description,
+        running,
+        ...(settled && { results: readResults(folder) }),
+      };
       this.#known.set(folder, { stamp, summary });
       return summary;
     } catch (error) {
@@ -116,7 +138,7 @@ export function filterRuns(runs: readonly RunSummary[], filter: RunFilter): read
     if (filter.from !== undefined && date < filter.from) return false;
     if (filter.to !== undefined && date > filter.to) return false;
     if (text === '') return true;
-    const words = [String(run.description.seed), run.run, run.test, ...anomaliesOf(run).keys()];
+    const words = [String(run.description.seed), run.run, run.test, run.night ?? '', ...anomaliesOf(run).keys()];
     return words.some((word) => word.toLowerCase().includes(text));
   });
 }

@@ -116,6 +116,34 @@ t.test('shows trends over nights', async (t) => {
   t.match(text, /2026-11-22: 3 invalid/);
 });
 
+t.test('runs of nights are there too, and a night counts what passed after its folder is gone', async (t) => {
+  const nightsRoot = join(base, 'nightly');
+  const night = '20261123T030000Z-9';
+  const folder = writeSampleRun(join(nightsRoot, night, 'runs'), { kind: 'stale-read', operations: 60 });
+  const cell = { valid: 40, invalid: 1, unknown: 0, operations: 120_000 };
+  const told = {
+    id: night,
+    started: '2026-11-23T03:00:00.000Z',
+    colour: 'red',
+    reasons: ['linear:stale'],
+    cells: [cell],
+  };
+  writeFileSync(join(nightsRoot, night, 'nightly.json'), JSON.stringify(told));
+  const other = await startServer({ root, nightsRoot });
+  t.teardown(() => other.close());
+  const path = `/nights/${night}/${folder.split('/').slice(-2).join('/')}/`;
+  t.match((await get(other.url, `/?text=${night}`)).text, new RegExp(`1 of 6 runs[\\s\\S]*href="${path}"`));
+  t.match((await get(other.url, path)).text, /✕ violation/);
+  const trends = (await get(other.url, '/trends')).text;
+  t.match(trends, /<td>40<\/td><td>1<\/td><td>0<\/td><td>120,000<\/td><td>linear:stale/);
+  const name = encodeURIComponent(path.slice(8, -1));
+  t.equal((await get(other.url, `/compare?run=${name}&run=${name}`)).status, 200);
+  for (const strange of ['/nights/../runs/', '/nights/%2e%2e/runs/register/', `/nights/${night}/../../../secret`]) {
+    t.equal((await get(other.url, strange)).status, 404, strange);
+  }
+  t.equal((await fetch(path)).status, 404, 'a server without nights has none');
+});
+
 t.test('a zip holds every file of the run, whole', async (t) => {
   const { body, headers } = await fetch(`${pathOf('cycle')}run.zip`);
   t.equal(headers['content-type'], 'application/zip');

@@ -5,6 +5,7 @@ import { join, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { RunFolderError } from '../store/schema.ts';
+import { readNights } from './nights.ts';
 import { comparePage, errorPage, listPage, runPage, trendsPage } from './pages.ts';
 import { ProgressReader } from './progress.ts';
 import { filterRuns, isName, type RunFilter, RunList, type RunSummary } from './run-list.ts';
@@ -14,6 +15,8 @@ import { ZipTooLarge, zip, zipEntries } from './zip.ts';
 export interface ServeOptions {
   /** Where run folders are. */
   readonly root: string;
+  /** Where nights are, each with run folders of its own. Default: none. */
+  readonly nightsRoot?: string | undefined;
   /** Default 127.0.0.1: nobody else can see it. */
   readonly host?: string;
   /** Default 0: any free one. */
@@ -49,8 +52,8 @@ class Refused extends Error {
 }
 
 /** Serves the runs below a root, read-only, as web pages. Rejects with the system's error when the port is taken. */
-export async function startServer({ root, host = '127.0.0.1', port = 0 }: ServeOptions): Promise<Served> {
-  const runs = new RunList(root);
+export async function startServer({ root, nightsRoot, host = '127.0.0.1', port = 0 }: ServeOptions): Promise<Served> {
+  const runs = new RunList(root, nightsRoot);
   const progress = new ProgressReader();
   const server = createServer((request, response) => {
     answer(request, response, { runs, progress, host }).catch((error: unknown) => refuse(response, error));
@@ -95,10 +98,11 @@ async function answer(request: IncomingMessage, response: ServerResponse, contex
   const parts = path.split('/').slice(1).map(decoded);
   const [first = ''] = parts;
   if (parts.length === 1 && first === '') return send(response, list(context.runs, parameters));
-  if (parts.length === 1 && first === 'trends') return send(response, trendsPage(context.runs.all()));
+  if (parts.length === 1 && first === 'trends') return send(response, trends(context.runs));
   if (parts.length === 1 && first === 'compare') return send(response, compare(context.runs, parameters));
   if (parts.length === 1 && first === 'style.css') return send(response, styleSheet(), 'text/css; charset=utf-8');
-  if (first === 'runs') return await sendRun(request, response, parts.slice(1), context);
+  if (first === 'runs') return await sendRun(request, response, undefined, parts.slice(1), context);
+  if (first === 'nights') return await sendRun(request, response, parts[1] ?? '', parts.slice(2), context);
   throw new Refused(404, 'There is no such page.');
 }
 
@@ -131,30 +135,39 @@ function list(runs: RunList, parameters: URLSearchParams): string {
     ...given('to'),
   };
   const all = runs.all();
-  return listPage(all, filterRuns(all, filter), filter);
+  const from = Number(parameters.get('first') ?? 0);
+  return listPage(all, filterRuns(all, filter), filter, Number.isSafeInteger(from) && from > 0 ? from : 0);
+}
+
+function trends(runs: RunList): string {
+  return trendsPage(runs.all(), runs.nightsRoot === undefined ? [] : readNights(runs.nightsRoot));
 }
 
 function compare(runs: RunList, parameters: URLSearchParams): string {
   const names = parameters.getAll('run');
   const [a, b] = names.map((name) => {
-    const [test = '', run = ''] = name.split('/', 2);
-    return runs.one(test, run);
+    const parts = name.split('/', 3);
+    const [run = '', test = '', night] = parts.reverse();
+    return runs.one(test, run, night);
   });
   if (names.length !== 2 || a === undefined || b === undefined)
     throw new Refused(400, 'Mark two runs to compare them.');
-  return comparePage(a, b, [join(runs.root, a.test, a.run), join(runs.root, b.test, b.run)]);
+  const folderOf = ({ test, run, night }: RunSummary): string => join(runs.rootOf(night) ?? '', test, run);
+  return comparePage(a, b, [folderOf(a), folderOf(b)]);
 }
 
 async function sendRun(
   request: IncomingMessage,
   response: ServerResponse,
+  night: string | undefined,
   parts: readonly string[],
   { runs, progress }: Context,
 ): Promise<void> {
   const [test = '', name = '', ...rest] = parts;
-  const run = runs.one(test, name);
-  if (run === undefined) throw new Refused(404, 'There is no such run.');
-  const folder = inside(runs.root, join(runs.root, test, name));
+  const root = runs.rootOf(night);
+  const run = runs.one(test, name, night);
+  if (run === undefined || root === undefined) throw new Refused(404, 'There is no such run.');
+  const folder = inside(root, join(root, test, name));
   if (rest.length === 0) {
     response.setHeader('Location', `${request.url?.split('?')[0]}/`);
     throw new Refused(308, 'A run is a folder.');

@@ -20,6 +20,9 @@ export const files = {
 /** Where run folders go unless `--results` says otherwise, relative to the working directory. */
 export const defaultRunsRoot = 'results/runs';
 
+/** Where nights go, each with run folders of its own. */
+export const defaultNightsRoot = 'results/nightly';
+
 /** `20261122T163000.123Z-42`: sorts by time; the seed tells runs apart for a person. */
 export function runId(started: Date, seed: string | number): string {
   return `${started.toISOString().replaceAll(/[-:]/g, '')}-${safeName(String(seed))}`;
