@@ -4,10 +4,12 @@ import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type ConnectionOptions, connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Client, createHttpExchange } from './client/index.ts';
-import { authority, certificate, key } from './testing/tls-fixture.ts';
+import { authority, certificate, foreignCertificate, foreignKey, key } from './testing/tls-fixture.ts';
+import { encodeHandshake } from './transport/frame.ts';
 
 const main = fileURLToPath(new URL('./main.js', import.meta.url));
 /** A test runner that adds itself to every child has no business inside nodes. */
@@ -265,6 +267,27 @@ t.test('TLS for clients, mutual TLS for peers', async (t) => {
       ({ status }) => status === 200,
     ),
     { text: 'x' },
+  );
+
+  const peerPort = Number((await nodes[0]!.line('listening')).peerPort);
+  /** Says hello as a node of that cluster, and waits until it is turned away. */
+  const greet = (cluster: string, identity: ConnectionOptions) =>
+    new Promise<void>((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port: peerPort, ca: authority, ...identity });
+      socket.on('error', () => {});
+      socket.on('close', () => resolve());
+      const hello = { version: 1, cluster, from: '2', to: '1', purpose: 'messages' } as const;
+      socket.on('secureConnect', () => socket.write(encodeHandshake(hello)));
+    });
+  await greet('no certificate', {});
+  await greet('a foreign certificate', { key: foreignKey, cert: foreignCertificate });
+  await greet('our certificate', { key, cert: certificate });
+  await nodes[0]!.line('peer-refused');
+  const refusals = nodes[0]!.lines.filter(({ event }) => event === 'peer-refused').map(({ reason }) => reason);
+  t.same(
+    refusals,
+    ['node 2 is of cluster our certificate, not splitbrain'],
+    'nobody else gets as far as to say a word',
   );
 });
 

@@ -48,8 +48,12 @@ export function answer(outcome: ProposalOutcome<Applied>, success: (result: Resu
   const result = outcome.result === 'membership-changed' ? undefined : outcome.result.result;
   if (result === undefined) return failure(500, 'internal', 'an entry without a result was matched');
   if (result.type !== 'refused') return success(result);
-  const [status, message] = storeRefusals[result.reason];
-  return failure(status, result.reason, message);
+  return refusedByStore(result.reason);
+}
+
+export function refusedByStore(reason: RefusalReason): ApiResponse {
+  const [status, message] = storeRefusals[reason];
+  return failure(status, reason, message);
 }
 
 export function resultJson(result: Result): ApiResponse {

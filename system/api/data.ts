@@ -1,9 +1,9 @@
-import { encodeCommand, type Operation, type Result } from '../kv/index.ts';
+import { DEFAULT_LIMITS, encodeCommand, isWithin, type Operation, type Result } from '../kv/index.ts';
 import { ENVELOPE_BYTES } from '../node/envelope.ts';
 import type { Applied, Node } from '../node/node.ts';
 import type { ProposalOutcome } from '../node/proposals.ts';
 import type { Clock } from '../ports.ts';
-import { answer, itemJson, readFailed, resultJson } from './answers.ts';
+import { answer, itemJson, readFailed, refusedByStore, resultJson } from './answers.ts';
 import { type Answer, type Call, methodNotAllowed } from './call.ts';
 import { bad, compares, jsonBody, jsonBytes, naturalNumber, toJson, txnOperations } from './parse.ts';
 import { type ApiResponse, failure, json } from './request.ts';
@@ -121,6 +121,8 @@ export class DataApi {
 
   /** @param success says how the result of a command that took effect looks */
   propose(call: Call, operation: Operation, success: (result: Result) => ApiResponse): Answer {
+    // The state machine would say the same, but only once it has taken a place in the log.
+    if (!isWithin(operation, DEFAULT_LIMITS)) return refusedByStore('too-large');
     const { operationId, session } = call;
     const isPlain = operationId === undefined && session === undefined;
     const command = encodeCommand(isPlain ? operation : { ...operation, operationId, session }, ENVELOPE_BYTES);

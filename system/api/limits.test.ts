@@ -5,6 +5,7 @@ t.test('keys, values and transactions have bounds', async (t) => {
   const cluster = await Cluster.start(1, 41);
   const largest = new Uint8Array(1024 * 1024);
   t.equal((await cluster.send(1, 'PUT', `/v1/kv/${'k'.repeat(4096)}`, largest)).status, 200, 'the largest');
+  const { lastIndex } = cluster.nodes.get(1)!.inspect().raft;
   const beyond = [
     await cluster.send(1, 'PUT', `/v1/kv/${'k'.repeat(4097)}`, 'x'),
     await cluster.send(1, 'PUT', '/v1/kv/a', new Uint8Array(1024 * 1024 + 1)),
@@ -21,6 +22,7 @@ t.test('keys, values and transactions have bounds', async (t) => {
     t.match(text, /"error":"too-large"/);
   }
   t.match((await cluster.send(1, 'GET', '/v1/status')).json(), { revision: 1 }, 'nothing was changed');
+  t.equal(cluster.nodes.get(1)!.inspect().raft.lastIndex, lastIndex, 'nor has any of it a place in the log');
   for (let i = 0; i < 16; i++) t.equal((await cluster.send(1, 'POST', '/v1/append/l', largest)).status, 200);
   t.equal((await cluster.send(1, 'POST', '/v1/append/l', 'x')).status, 413, 'a list, too');
 });

@@ -1,7 +1,7 @@
 import { addressOf } from '../node/config.ts';
 import type { MemberChange, Node } from '../node/node.ts';
 import type { Clock } from '../ports.ts';
-import { refused, unknown } from './answers.ts';
+import { readFailed, refused, unknown } from './answers.ts';
 import type { Answer, Call } from './call.ts';
 import { bad, jsonBody, naturalNumber } from './parse.ts';
 import { type ApiResponse, failure, json } from './request.ts';
@@ -69,15 +69,31 @@ export class MembersApi {
     return undefined;
   }
 
+  /** What this node knows of the members may be old: it asks first, so that nothing is refused for what is no longer so. */
   #change(call: Call, changes: readonly MemberChange[], success: () => ApiResponse): Answer {
+    this.#node.read('linearizable', call.deadlineMs, (outcome) => {
+      const refusal = outcome.type === 'ready' ? this.#misfit(changes) : readFailed(outcome);
+      if (refusal === undefined) this.#propose(call, changes, success);
+      else call.respond(refusal);
+    });
+    return undefined;
+  }
+
+  /** Why the changes make no sense. */
+  #misfit(changes: readonly MemberChange[]): ApiResponse | undefined {
     const known = new Map(this.#node.members.map((member) => [member.id, member]));
-    if (changes.length === 0) throw bad('no changes');
+    const no = (message: string) => failure(400, 'bad-request', message);
+    if (changes.length === 0) return no('no changes');
     for (const { kind, id } of changes) {
-      if (this.#node.isRemovedMember(id)) throw bad(`node ${id} was removed; its id can never come back`);
+      if (this.#node.isRemovedMember(id)) return no(`node ${id} was removed; its id can never come back`);
       const member = known.get(id);
-      if (kind === 'remove' && member === undefined) throw bad(`node ${id} is not a member`);
-      if (kind === 'promote' && member?.learner !== true) throw bad(`node ${id} is not a learner`);
+      if (kind === 'remove' && member === undefined) return no(`node ${id} is not a member`);
+      if (kind === 'promote' && member?.learner !== true) return no(`node ${id} is not a learner`);
     }
+    return undefined;
+  }
+
+  #propose(call: Call, changes: readonly MemberChange[], success: () => ApiResponse): void {
     this.#node.proposeMembers(changes, call.deadlineMs, (outcome) => {
       if (outcome.type === 'applied') call.respond(success());
       else if (outcome.type === 'unknown') call.respond(unknown(outcome.reason));
@@ -87,7 +103,6 @@ export class MembersApi {
         call.respond(failure(503, 'change-refused', message));
       }
     });
-    return undefined;
   }
 }
 

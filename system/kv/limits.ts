@@ -1,3 +1,6 @@
+import type { ByteString } from './byte-string.ts';
+import type { Operation } from './command.ts';
+
 /**
  * What bounds the replicated state. Every node of a cluster must run with the same figures, because they decide
  * what a command does: a snapshot carries them, and one made with others is refused.
@@ -33,6 +36,29 @@ export const DEFAULT_LIMITS: Limits = {
   historyEventsMax: 10_000,
   historyBytesMax: 32 << 20,
 };
+
+/** Whether keys, values and the number of steps are within the limits; what else there is, only the state can say. */
+export function isWithin(operation: Operation, limits: Limits): boolean {
+  const keyFits = (key: ByteString) => key.length <= limits.keyBytesMax;
+  const valueFits = (value: Uint8Array) => value.length <= limits.valueBytesMax;
+  switch (operation.type) {
+    case 'put':
+    case 'cas':
+      return keyFits(operation.key) && valueFits(operation.value);
+    case 'append':
+      return keyFits(operation.key) && valueFits(operation.element);
+    case 'txn': {
+      const { compare, then, else: otherwise } = operation;
+      if (compare.length + then.length + otherwise.length > limits.txnOperationsMax) return false;
+      return [...then, ...otherwise].every((step) => {
+        if (step.type === 'put') return keyFits(step.key) && valueFits(step.value);
+        return step.type !== 'append' || (keyFits(step.key) && valueFits(step.element));
+      });
+    }
+    default:
+      return true;
+  }
+}
 
 /** Of an operation id: what a length byte can say, with room. */
 export const OPERATION_ID_BYTES_MAX = 128;
