@@ -1,89 +1,29 @@
+import {
+  itemOf,
+  json,
+  membersOf,
+  opJson,
+  type Parse,
+  statusOf,
+  txnResult,
+  watchedIn,
+  withRevision,
+} from './answers.ts';
 import type { Exchange, ExchangeRequest } from './exchange.ts';
 import { failureOf, type Result, unintelligible } from './outcome.ts';
-import { type Bytes, encodeKey, fromJsonBytes, type JsonBytes, toBytes, toJsonBytes } from './value.ts';
-
-export interface CallOptions {
-  /** Travels inside the command and comes out in the audit. At most 128 bytes. */
-  readonly operationId?: string;
-  /** For node and client alike; 5,000 when missing. */
-  readonly timeoutMs?: number;
-  /** A retry with the same sequence takes effect once and gets the first answer. Only writes look at it. */
-  readonly session?: { readonly id: string; readonly sequence: number };
-}
-
-export type ReadMode = 'linearizable' | 'lease' | 'serializable';
-
-export interface Versioned {
-  readonly value: Uint8Array;
-  /** The revision of the last write to the key. */
-  readonly revision: number;
-}
-
-export interface Item extends Versioned {
-  readonly key: Uint8Array;
-}
-
-/** What a watch tells of one key at one revision. */
-export interface WatchedChange {
-  readonly revision: number;
-  readonly key: Uint8Array;
-  /** Null: it was deleted. */
-  readonly value: Uint8Array | null;
-}
-
-/** A condition of a transaction. A missing key has value null and revision 0. */
-export type Compare =
-  | { readonly key: Bytes; readonly is: '=' | '!='; readonly value: Bytes | null }
-  | { readonly key: Bytes; readonly is: '=' | '!=' | '<' | '>'; readonly revision: number };
-
-/** A step of a transaction. */
-export type TxnOp =
-  | { readonly op: 'get' | 'delete'; readonly key: Bytes }
-  | { readonly op: 'put' | 'append'; readonly key: Bytes; readonly value: Bytes };
-
-/** What a step gave, in the order of the steps. `get`: the value, or null when missing. */
-export type TxnResult =
-  | { readonly op: 'get'; readonly value: Uint8Array | null; readonly revision: number }
-  | { readonly op: 'put' }
-  | { readonly op: 'delete'; readonly deleted: boolean }
-  | { readonly op: 'append'; readonly length: number };
-
-export interface Txn {
-  readonly compare: readonly Compare[];
-  /** What happens when all comparisons hold (`then` on the wire: a property of that name would look like a promise). */
-  readonly success: readonly TxnOp[];
-  readonly failure: readonly TxnOp[];
-}
-
-export interface Member {
-  readonly id: string;
-  readonly url: string;
-  readonly learner: boolean;
-}
-
-/** A voter, or a learner, at this address; or no member any more. */
-export type MemberChange =
-  | { readonly id: string; readonly url: string; readonly learner?: boolean }
-  | { readonly id: string; readonly remove: true };
-
-export interface Status {
-  readonly id: string;
-  readonly clusterId: string;
-  readonly role: 'leader' | 'follower' | 'candidate' | 'pre-candidate';
-  readonly term: number;
-  /** Null when the node knows of none. */
-  readonly leader: string | null;
-  readonly commit: number;
-  readonly applied: number;
-  readonly lastIndex: number;
-  readonly snapshotIndex: number;
-  readonly members: readonly Member[];
-  /** The state machine's hash at `applied`. */
-  readonly hash: string;
-  readonly clock: { readonly wallMs: number; readonly monotonicMs: number };
-  /** Differs between any two starts of a node. */
-  readonly incarnation: string;
-}
+import type {
+  CallOptions,
+  Item,
+  Member,
+  MemberChange,
+  ReadMode,
+  Status,
+  Txn,
+  TxnResult,
+  Versioned,
+  WatchedChange,
+} from './types.ts';
+import { type Bytes, encodeKey, toBytes, toJsonBytes } from './value.ts';
 
 /**
  * A client of one node. It never retries. Every failure says whether the write can have happened; see
@@ -317,126 +257,4 @@ export class Client {
       });
     });
   }
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
-}
-
-/** Undefined: not an answer of this kind. */
-type Parse<T> = (answer: Answer) => T | undefined;
-
-type JsonObject = { readonly [name: string]: unknown };
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function json<T>(read: (body: JsonObject) => T | undefined): Parse<T> {
-  return ({ body }) => {
-    const parsed = parseJson(new TextDecoder().decode(body));
-    return isObject(parsed) ? read(parsed) : undefined;
-  };
-}
-
-/** Undefined for what is no JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function withRevision(body: JsonObject): { revision: number } | undefined {
-  return typeof body.revision === 'number' ? { revision: body.revision } : undefined;
-}
-
-function opJson(op: TxnOp): { op: string; key: JsonBytes; value?: JsonBytes } {
-  const key = toJsonBytes(op.key);
-  return 'value' in op ? { op: op.op, key, value: toJsonBytes(op.value) } : { op: op.op, key };
-}
-
-function txnResult(result: unknown): TxnResult | undefined {
-  if (!isObject(result)) return undefined;
-  const { op, value, revision, deleted, length } = result;
-  if (op === 'put') return { op };
-  if (op === 'delete' && typeof deleted === 'boolean') return { op, deleted };
-  if (op === 'append' && typeof length === 'number') return { op, length };
-  if (op !== 'get' || typeof revision !== 'number') return undefined;
-  if (value === null) return { op, value, revision };
-  const bytes = fromJsonBytes(value);
-  return bytes && { op, value: bytes, revision };
-}
-
-function itemOf(item: unknown): Item | undefined {
-  if (!isObject(item) || typeof item.revision !== 'number') return undefined;
-  const key = fromJsonBytes(item.key);
-  const value = fromJsonBytes(item.value);
-  return key && value && { key, value, revision: item.revision };
-}
-
-/** Whole server-sent events; of one that was cut off nothing was told. */
-function watchedIn(text: string): readonly WatchedChange[] | undefined {
-  const changes: WatchedChange[] = [];
-  for (const event of text.split('\n\n').slice(0, -1)) {
-    const data = event.split('\n').find((line) => line.startsWith('data: '));
-    if (data === undefined || event.startsWith('event: ')) continue;
-    const told = parseJson(data.slice('data: '.length));
-    if (!isObject(told) || typeof told.revision !== 'number' || !Array.isArray(told.events)) return undefined;
-    for (const one of told.events as readonly unknown[]) {
-      if (!isObject(one)) return undefined;
-      const key = fromJsonBytes(one.key);
-      const value = one.type === 'delete' ? null : fromJsonBytes(one.value);
-      if (key === undefined || value === undefined) return undefined;
-      changes.push({ revision: told.revision, key, value });
-    }
-  }
-  return changes;
-}
-
-function memberOf(member: unknown): Member | undefined {
-  if (!isObject(member)) return undefined;
-  const { id, url, learner } = member;
-  return typeof id === 'string' && typeof url === 'string' && typeof learner === 'boolean'
-    ? { id, url, learner }
-    : undefined;
-}
-
-function membersOf(body: JsonObject): readonly Member[] | undefined {
-  if (!Array.isArray(body.members)) return undefined;
-  const members = body.members.map(memberOf);
-  return members.every((member) => member !== undefined) ? members : undefined;
-}
-
-const roles = ['leader', 'follower', 'candidate', 'pre-candidate'] as const;
-
-function statusOf(body: JsonObject): Status | undefined {
-  const { id, clusterId, term, leader, commit, applied, lastIndex, snapshotIndex, hash, clock, incarnation } = body;
-  const role = roles.find((name) => name === body.role);
-  const members = membersOf(body);
-  if (
-    role === undefined ||
-    members === undefined ||
-    typeof id !== 'string' ||
-    typeof clusterId !== 'string' ||
-    typeof term !== 'number' ||
-    (leader !== null && typeof leader !== 'string') ||
-    typeof commit !== 'number' ||
-    typeof applied !== 'number' ||
-    typeof lastIndex !== 'number' ||
-    typeof snapshotIndex !== 'number' ||
-    typeof hash !== 'string' ||
-    typeof incarnation !== 'string' ||
-    !isObject(clock) ||
-    typeof clock.wallMs !== 'number' ||
-    typeof clock.monotonicMs !== 'number'
-  ) {
-    return undefined;
-  }
-  const times = { wallMs: clock.wallMs, monotonicMs: clock.monotonicMs };
-  const indexes = { commit, applied, lastIndex, snapshotIndex };
-  return { id, clusterId, role, term, leader, ...indexes, members, hash, clock: times, incarnation };
 }
