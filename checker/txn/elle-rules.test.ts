@@ -270,3 +270,84 @@ t.test('what is forbidden, and what falls', async (t) => {
     t.equal(canonicalModel(name), name);
   }
 });
+
+t.test('kinds of cycle that none of these histories has, in time and over predicates', (t) => {
+  const shown = (kind: string, history: Op[], model: TxnModel): void => {
+    const consistencyModels = [kind.endsWith('-process') ? 'strong-session-serializable' : 'strict-serializable'];
+    const { anomalies } = checkTxn(history, { model, consistencyModels });
+    const found = anomalies.find((anomaly) => anomaly.kind === kind);
+    t.ok(found, `${kind}, not only ${anomalies.map((anomaly) => anomaly.kind)}`);
+    if (found !== undefined) t.equal(verifyAnomaly(history, found), undefined, `the evidence for ${kind}`);
+  };
+  // What is last before an edge in time, and what is first after it, are processes 3 and 1; or both 3.
+  const inTime = (kind: string, lines: readonly string[]): void => {
+    shown(`${kind}-realtime`, historyOf(lines, 'list-append'), 'list-append');
+    const processes = lines.map((line) => line.replace(/^(.) 1 /, '$1 3 '));
+    shown(`${kind}-process`, historyOf(processes, 'list-append'), 'list-append');
+  };
+  inTime('G0', ['> 3 ax1', '< 3 ax1', '> 1 ax2', '< 1 ax2', '> 2 rx21', '< 2 rx21']);
+  inTime('G2-item', [
+    '> 2 ax1 ry_',
+    '> 3 ay1',
+    '< 3 ay1',
+    '> 1 rx_',
+    '< 1 rx_',
+    '< 2 ax1 ry_',
+    '> 4 rx1 ry1',
+    '< 4 rx1 ry1',
+  ]);
+  inTime('G-nonadjacent-item', [
+    '> 2 ax1',
+    '> 4 rx1 ry_',
+    '> 3 ay1',
+    '< 3 ay1',
+    '> 1 rx_',
+    '< 1 rx_',
+    '< 4 rx1 ry_',
+    '< 2 ax1',
+  ]);
+  const predicates = (...lines: readonly (readonly [process: number, value: Value])[]): Op[] => {
+    const open = new Set<number>();
+    return lines.map(([process, value], index) => {
+      const type = open.has(process) ? 'ok' : 'invoke';
+      if (type === 'ok') open.delete(process);
+      else open.add(process);
+      return { index, time: 0, process, type, f: 'txn', value };
+    });
+  };
+  const [x, y]: readonly Value[] = [
+    ['w', 'x', 1],
+    ['w', 'y', 2],
+  ];
+  const [noX, noY]: readonly Value[] = [
+    ['rp', ['=', 1], {}],
+    ['rp', ['=', 2], {}],
+  ];
+  for (const [suffix, later] of [
+    ['-realtime', 1],
+    ['-process', 3],
+  ] as const) {
+    shown(`G-single${suffix}`, predicates([3, [x!]], [3, [x!]], [later, [noX!]], [later, [noX!]]), 'closed-predicate');
+    const two: Value = [x!, noY!];
+    shown(
+      `G2${suffix}`,
+      predicates([2, two], [3, [y!]], [3, [y!]], [later, [noX!]], [later, [noX!]], [2, two]),
+      'closed-predicate',
+    );
+    const saw: Value = [['r', 'x', 1], noY!];
+    shown(
+      `G-nonadjacent${suffix}`,
+      predicates([2, [x!]], [4, saw], [3, [y!]], [3, [y!]], [later, [noX!]], [later, [noX!]], [4, saw], [2, [x!]]),
+      'closed-predicate',
+    );
+  }
+  const [onlyX, onlyY]: readonly Value[] = [[['rp', 'true', { x: 1 }]], [['rp', 'true', { y: 2 }]]];
+  const fork = [
+    [1, [x!]],
+    [2, [y!]],
+    [3, onlyX!],
+    [4, onlyY!],
+  ] as const;
+  shown('G-nonadjacent', predicates(...fork, ...fork), 'closed-predicate');
+  t.end();
+});
