@@ -17,7 +17,7 @@ import { checkEvents } from './check-events.ts';
 import type { LeavingOut } from './leaving-out.ts';
 
 /** What a history can be asked, beside its model: each model has its own of these. */
-export type ModelOptions = Pick<LinearOptions, 'failedCas' | 'initial' | 'vacuous'> &
+export type ModelOptions = Pick<LinearOptions, 'failedCas' | 'initial' | 'vacuous' | 'certificate'> &
   Omit<TxnOptions, 'model' | 'transactionOrder'> &
   BankOptions &
   LongForkOptions &
@@ -47,15 +47,16 @@ function linear(model: string): CheckModel {
   if (!isModelName(model)) throw new Error(`no model ${model}`);
   return {
     section: 'linear',
-    options: ['failedCas', 'initial', 'vacuous'],
+    options: ['failedCas', 'initial', 'vacuous', 'certificate'],
     defaults: (format) => ({
       ...(format === 'ndjson' ? {} : { vacuous: 'valid' as const }),
       ...(format === 'text' ? { failedCas: 'observed' as const } : {}),
       ...(format === 'porcupine' ? { initial: '' } : {}),
     }),
-    check: (events, { failedCas, initial, vacuous }) =>
+    check: (events, { failedCas, initial, vacuous, certificate = false }) =>
       checkEvents(events, {
         model,
+        certificate,
         ...(vacuous === undefined ? {} : { vacuous }),
         ...(failedCas === undefined ? {} : { failedCas }),
         ...(initial === undefined ? {} : { initial }),
@@ -95,8 +96,11 @@ function sourcesOrObservers(kind: string): LeavingOut {
 /** Every model by its name, as `--model` takes it. */
 export const checkModels: ReadonlyMap<string, CheckModel> = new Map<string, CheckModel>([
   ...modelNames.map((name) => [name, linear(name)] as const),
-  ['list-append', transactions('list-append')],
-  ['rw-register', transactions('rw-register', 'linearizableKeys', 'sequentialKeys', 'wfrKeys', 'initial')],
+  ['list-append', transactions('list-append', 'certificate')],
+  [
+    'rw-register',
+    transactions('rw-register', 'linearizableKeys', 'sequentialKeys', 'wfrKeys', 'initial', 'certificate'),
+  ],
   ['closed-predicate', transactions('closed-predicate')],
   [
     'bank',

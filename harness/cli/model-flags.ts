@@ -10,6 +10,7 @@ const optionOf = {
   'failed-cas': 'failedCas',
   initial: 'initial',
   vacuous: 'vacuous',
+  certificate: 'certificate',
   'consistency-model': 'consistencyModels',
   anomalies: 'anomalies',
   'linearizable-keys': 'linearizableKeys',
@@ -58,6 +59,10 @@ export function modelFlags<T>(yargs: Argv<T>) {
       describe: `${forModels('vacuous')}: the verdict where nothing was observed: valid or unknown`,
       defaultDescription: 'unknown for our own format, valid for those of other tools',
       coerce: oneOf('vacuous', vacuousVerdicts),
+    })
+    .option('certificate', {
+      type: 'boolean',
+      describe: `${forModels('certificate')}: with --json, the order that makes a history valid, as proof`,
     })
     .option('consistency-model', {
       ...valued,
