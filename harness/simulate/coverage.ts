@@ -96,8 +96,8 @@ export class Coverage {
 
   /** Lines of a node's audit. */
   audited(lines: string): void {
-    this.add('conditional writes refused', lines.split('"effect":"refused"').length - 1);
-    this.add('retries deduplicated by a session', lines.split('"effect":"deduplicated"').length - 1);
+    this.add('conditional writes refused', timesIn(lines, '"effect":"refused"'));
+    this.add('retries deduplicated by a session', timesIn(lines, '"effect":"deduplicated"'));
   }
 
   /** A node after one of its events. */
@@ -135,4 +135,10 @@ export class Coverage {
       this.add('leaders elected');
     }
   }
+}
+
+function timesIn(text: string, part: string): number {
+  let times = 0;
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) times++;
+  return times;
 }

@@ -111,10 +111,23 @@ export class SimExchange {
   }
 }
 
+/** Names as they are used, and whether they are in lower case: a handful. */
+const knownMax = 100;
+const known = new Map<string, boolean>();
+
+function isLowerCase(name: string): boolean {
+  let isLower = known.get(name);
+  if (isLower === undefined) {
+    isLower = name === name.toLowerCase();
+    if (known.size < knownMax) known.set(name, isLower);
+  }
+  return isLower;
+}
+
 /** What the HTTP server and the HTTP client do to header names. */
 function lowerCase(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   let isLower = true;
-  for (const name in headers) isLower &&= name === name.toLowerCase();
+  for (const name in headers) isLower &&= isLowerCase(name);
   if (isLower) return headers;
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }

@@ -8,6 +8,10 @@ export const sectorBytes = 512;
 /** What stands where nothing was written, for writes of up to so many bytes. */
 const zeros = new Uint8Array(64 * 1024);
 
+const nothing = new Uint8Array(0);
+/** What is made room for at least. */
+const roomBytesMin = 4096;
+
 /** A write that is in the page cache and not yet on the platter, with what stood there before. */
 interface Unsynced {
   readonly position: number;
@@ -17,7 +21,7 @@ interface Unsynced {
 
 /** A file as the page cache shows it, with what it takes to undo what no sync has made durable. */
 export class SimFile {
-  bytes: Uint8Array = new Uint8Array(4096);
+  bytes: Uint8Array = nothing;
   length = 0;
   #unsynced: Unsynced[] = [];
   /**
@@ -29,7 +33,7 @@ export class SimFile {
   write(position: number, data: Uint8Array): void {
     const end = position + data.length;
     if (end > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(end, 2 * this.bytes.length));
+      const grown = new Uint8Array(Math.max(roomBytesMin, end, 2 * this.bytes.length));
       grown.set(this.bytes.subarray(0, this.length));
       this.bytes = grown;
     }
@@ -48,20 +52,26 @@ export class SimFile {
 
   /** Begins to make durable what was written before; `fail` when the disk did not do it. */
   beginSync(): { end(): void; fail(random: Random): void } {
-    const covered = new Set(this.#unsynced);
+    const covered = this.#unsynced.slice();
     const settle = () => {
-      this.#unsynced = this.#unsynced.filter((write) => !covered.has(write));
+      // Nearly always they are still the oldest, if not the only ones.
+      if (covered.length === this.#unsynced.length && covered.at(-1) === this.#unsynced.at(-1)) this.#unsynced = [];
+      else {
+        const settled = new Set(covered);
+        this.#unsynced = this.#unsynced.filter((write) => !settled.has(write));
+      }
     };
     return {
       end: () => {
         settle();
         if (this.#forsaken.length === 0) return;
-        const written = pagesOf([...covered]);
+        const written = pagesOf(covered);
         this.#forsaken = this.#forsaken.filter(({ position }) => !written.has(pageAt(position)));
       },
       fail: (random) => {
         // What another sync has made durable meanwhile, is.
-        const pieces = this.#unsynced.filter((write) => covered.has(write)).flatMap(byPages);
+        const settled = new Set(covered);
+        const pieces = this.#unsynced.filter((write) => settled.has(write)).flatMap(byPages);
         settle();
         this.#forsaken.push(...pieces.filter(() => random.below(2) === 0));
       },

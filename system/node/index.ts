@@ -113,6 +113,10 @@ export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSin
   if (config.listenClient !== undefined) {
     http = await serveHttp(ports, config.listenClient, handle, config.clientTls);
   }
+  // A simulation inspects a node after each of its events.
+  const hash = () => node.store.hash();
+  const members = () => node.members;
+  const termAt = (index: number) => node.termAt(index);
   return {
     id: config.id,
     incarnation: incarnationText,
@@ -124,9 +128,9 @@ export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSin
       applied: node.appliedIndex,
       snapshotIndex: node.snapshotIndex,
       readRounds: node.readRounds,
-      hash: () => node.store.hash(),
-      members: () => node.members,
-      termAt: (index) => node.termAt(index),
+      hash,
+      members,
+      termAt,
     }),
     async stop() {
       if (isOver) return;
