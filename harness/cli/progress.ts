@@ -22,17 +22,7 @@ const phases: { readonly [phase in Progress['phase']]: string } = {
  */
 export function showProgress(progress: () => Progress): () => void {
   const stream = process.stderr;
-  if (stream.isTTY) {
-    // The spinner must leave standard input, and so Ctrl-C, alone.
-    const spinner = ora({ stream, discardStdin: false, text: line(progress()) }).start();
-    const timer = setInterval(() => {
-      spinner.text = line(progress());
-    }, terminalEveryMs);
-    return () => {
-      clearInterval(timer);
-      spinner.stop();
-    };
-  }
+  if (stream.isTTY) return changing(() => line(progress()));
   let phase: Progress['phase'] | undefined;
   let next = 0;
   const timer = setInterval(() => {
@@ -43,6 +33,28 @@ export function showProgress(progress: () => Progress): () => void {
     stream.write(`${line(now)}\n`);
   }, terminalEveryMs);
   return () => clearInterval(timer);
+}
+
+/**
+ * The same for work that has no parts: one changing line on a terminal, elsewhere a plain one every ten seconds.
+ * @returns what ends it
+ */
+export function showLine(text: () => string): () => void {
+  if (process.stderr.isTTY) return changing(text);
+  const timer = setInterval(() => process.stderr.write(`${text()}\n`), plainEveryMs);
+  return () => clearInterval(timer);
+}
+
+function changing(text: () => string): () => void {
+  // The spinner must leave standard input, and so Ctrl-C, alone.
+  const spinner = ora({ stream: process.stderr, discardStdin: false, text: text() }).start();
+  const timer = setInterval(() => {
+    spinner.text = text();
+  }, terminalEveryMs);
+  return () => {
+    clearInterval(timer);
+    spinner.stop();
+  };
 }
 
 function line({ phase, elapsedMs, counts, faults }: Progress): string {

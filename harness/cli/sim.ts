@@ -16,10 +16,10 @@ import { exitCodes } from './exit.ts';
 import { duration, integer, oneOf, someOf, text } from './flags.ts';
 import { interruptible } from './interruptible.ts';
 import { likenessOf } from './likeness.ts';
+import { showLine } from './progress.ts';
 import { Tally } from './sim-tally.ts';
 import { withinTime } from './time-limit.ts';
 
-const tellEveryMs = 2000;
 const onViolation = new Map([
   ['stop', 'stop'],
   ['record', 'record'],
@@ -193,7 +193,7 @@ async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<nu
   const began = performance.now();
   const tally = new Tally();
   const failing: Outcome[] = [];
-  const timer = setInterval(() => process.stderr.write(`${tally.line(performance.now() - began)}\n`), tellEveryMs);
+  const endProgress = showLine(() => tally.line(performance.now() - began));
   const limit = given['time-limit'];
   const pool = new WorkerPool(systemFolder, given.workers ?? availableParallelism());
   try {
@@ -211,7 +211,7 @@ async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<nu
       },
     });
   } finally {
-    clearInterval(timer);
+    endProgress();
     release();
     await pool.close();
   }

@@ -9,7 +9,7 @@ export interface CampaignOptions {
   readonly seedFirst: number;
   /** How many seeds; Infinity when only time bounds it. */
   readonly seeds: number;
-  /** Called for each seed as it is done, in no particular order. Returning false begins no further seed. */
+  /** Called for each seed as it is done, in no particular order. Returning false ends the campaign. */
   readonly onOutcome: (outcome: Outcome) => boolean;
   /** Begins no further seed. */
   readonly signal: AbortSignal;
@@ -22,10 +22,18 @@ export interface CampaignOptions {
 export async function campaign({ pool, options, seedFirst, seeds, onOutcome, signal }: CampaignOptions): Promise<void> {
   let next = seedFirst;
   let over = false;
+  let end = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
   const lane = async () => {
     while (!over && !signal.aborted && next < seedFirst + seeds) {
-      if (!onOutcome(await pool.run(planFor(options, next++)))) over = true;
+      const outcome = await pool.run(planFor(options, next++));
+      if (over || onOutcome(outcome)) continue;
+      over = true;
+      end();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(pool.size, seeds) }, lane));
+  // What other threads are at when nobody wants to know more is not waited for.
+  await Promise.race([ended, Promise.all(Array.from({ length: Math.min(pool.size, seeds) }, lane))]);
 }
