@@ -4,6 +4,7 @@ import { checkerBench } from '../bench/checker.ts';
 import { growthBench } from '../bench/growth.ts';
 import { harnessBench } from '../bench/harness.ts';
 import { simBench } from '../bench/sim.ts';
+import { findBench } from '../bench/sim-find.ts';
 import { systemBench } from '../bench/system.ts';
 import { exitCodes } from './exit.ts';
 import { integer, text } from './flags.ts';
@@ -54,6 +55,15 @@ const growthFlags = (yargs: Argv) =>
     coerce: integer('puts', 1000, 99_999_999),
   });
 
+const findFlags = (yargs: Argv) =>
+  yargs.option('starts', {
+    describe: 'How many times for each bug, from other seeds each time',
+    default: '10',
+    type: 'string',
+    requiresArg: true,
+    coerce: integer('starts', 1, 1000),
+  });
+
 function system(given: Awaited<ReturnType<typeof systemFlags>['argv']>): Lines {
   const { short, measurements } = given;
   return systemBench({
@@ -75,6 +85,7 @@ export const benchCommand = {
       .command('checker', 'The checkers of histories', {}, () => print(checkerBench()))
       .command('harness', 'The harness itself, against a map in memory', {}, () => print(harnessBench()))
       .command('sim', 'The simulator', {}, () => print(simBench()))
+      .command('find', 'How soon simulation finds planted bugs', findFlags, (argv) => print(findBench(argv.starts)))
       .command('system', 'Three nodes of the store beside three of etcd', systemFlags, (argv) => print(system(argv)))
       .command(
         'growth',
@@ -82,7 +93,7 @@ export const benchCommand = {
         growthFlags,
         (argv) => print(growthBench(argv.puts, progress)),
       )
-      .demandCommand(1, 'say what to measure: splitbrain bench checker, harness, sim, system or growth');
+      .demandCommand(1, 'say what to measure: splitbrain bench checker, harness, sim, find, system or growth');
   },
 };
 
