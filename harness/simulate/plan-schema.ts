@@ -101,6 +101,8 @@ const plan = z.object({
   keys: count,
   opsPerKey: count,
   faults: z.array(z.string()),
+  // Runs from before swarms were told apart.
+  swarm: z.boolean().default(false),
   faultIntervalMs: count,
   faultDurations: z.array(z.number()),
   convergeMaxMs: count,

@@ -33,6 +33,8 @@ export interface SimulationPlan {
   readonly keys: number;
   readonly opsPerKey: number;
   readonly faults: readonly string[];
+  /** The kinds were drawn, and not all of them need have their turn: as in a swarm of real processes. */
+  readonly swarm: boolean;
   readonly faultIntervalMs: number;
   /** How long a fault lasts, in intervals. */
   readonly faultDurations: readonly number[];
@@ -96,6 +98,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     keys: options.keys ?? drawn.keys,
     opsPerKey: drawn.opsPerKey,
     faults: swarm.kinds,
+    swarm: options.faults === undefined,
     faultIntervalMs: swarm.intervalMs,
     faultDurations: swarm.durations,
     convergeMaxMs,
