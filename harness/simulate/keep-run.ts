@@ -10,6 +10,7 @@ import type { SimulationPlan } from './plan.ts';
 import { wallOriginMs } from './sim-clock.ts';
 import { type Simulated, simulate } from './simulation.ts';
 import { loadSystem } from './system-module.ts';
+import { Wiretap } from './wiretap.ts';
 
 export interface Kept {
   readonly folder: string;
@@ -29,7 +30,10 @@ export async function keepRun(given: {
 }): Promise<Kept> {
   const { plan, mutant } = given;
   const logs = new Map<string, string[]>();
+  // A run that was made small is read as a story, and its messages with it.
+  const wiretap = plan.script === undefined ? undefined : new Wiretap();
   const ran = await simulate(plan, await loadSystem(given.systemFolder), {
+    ...(wiretap && { wiretap }),
     log(node, line) {
       const lines = logs.get(node) ?? [];
       logs.set(node, lines);
@@ -46,7 +50,14 @@ export async function keepRun(given: {
     workload: plan.workload,
     nodes: cluster.nodes,
     options: JSON.parse(
-      JSON.stringify({ target: 'kvstore', nemesis: plan.faults, mutant: mutant ?? null, eventHash, plan }),
+      JSON.stringify({
+        target: 'kvstore',
+        nemesis: plan.faults,
+        swarm: plan.swarm,
+        mutant: mutant ?? null,
+        eventHash,
+        plan,
+      }),
     ),
     versions: {
       splitbrain: version,
@@ -74,6 +85,9 @@ export async function keepRun(given: {
     writeFileSync(join(nodeFolder, files.audit), audit.join(''));
     writeFileSync(join(nodeFolder, files.log), lines(logs.get(node) ?? []));
     writeFileSync(join(nodeFolder, files.exits), lines(life.map((record) => JSON.stringify(record))));
+  }
+  if (wiretap !== undefined) {
+    writeFileSync(join(folder, files.messages), lines(wiretap.messages.map((message) => JSON.stringify(message))));
   }
   writeFileSync(join(folder, files.steps), lines(violations.map((violation) => JSON.stringify(violation))));
   run.writeResults(results);

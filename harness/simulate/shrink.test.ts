@@ -1,8 +1,9 @@
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { FaultRecord } from '../../nemesis/world.ts';
 import { files } from '../../results/store/layout.ts';
+import { readMessages } from '../../results/store/read.ts';
 import { mutants } from '../mutants/catalog.ts';
 import { plant } from '../mutants/plant.ts';
 import { judge } from '../runner/judge.ts';
@@ -77,6 +78,17 @@ t.test('a failing run is kept, judged again with the same answer, and made small
   const small = await simulate(shrunk.plan, system);
   t.ok(signatureOf(small.results).includes(wanted), 'the same anomaly');
   t.ok(shrunk.plan.script.operations.length * 10 <= (sizes[0] ?? 0), `${sizes[0]} -> ${sizes.at(-1)} operations`);
+
+  const story = await keepRun({ systemFolder, plan: shrunk.plan, mutant: mutant.name, root: t.testdir() });
+  t.equal(story.ran.eventHash, small.eventHash, 'listening to the messages disturbs nothing');
+  const messages = readMessages(story.folder);
+  t.ok(
+    messages.some(({ type, sent, arrived = 0 }) => type === 'App' && arrived > sent),
+    `${messages.length} messages`,
+  );
+  const [picture = ''] = readdirSync(story.folder).filter((name) => /messages\.svg$/.test(name));
+  const [, term = ''] = /App [\d+]+ of term (\d+)/.exec(readFileSync(join(story.folder, picture), 'utf8')) ?? [];
+  t.ok(Number(term) > 0, 'and the report draws them');
 });
 
 t.test('edits of a plan', async (t) => {

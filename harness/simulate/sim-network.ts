@@ -11,6 +11,7 @@ import {
 import type { Random } from '../generator/random.ts';
 import type { CoverageName } from './coverage.ts';
 import { eventKind, harnessProcess, type Scheduler, type SimProcess } from './scheduler.ts';
+import { arrived, type Letter, type Wiretap } from './wiretap.ts';
 
 /** How the network treats what is sent over it. Probabilities are in parts of 10,000 for each write. */
 export interface NetworkConditions {
@@ -89,6 +90,8 @@ export class SimNetwork {
   /** By name, `from>to`. */
   readonly #links = new Map<string, SimLink>();
   #ephemeralPort = 32_768;
+  /** Listens to all that is said. */
+  wiretap: Wiretap | undefined;
   /** Told of each mishap. */
   readonly happened: (what: CoverageName) => void;
 
@@ -381,6 +384,7 @@ export class SimConnection implements Connection {
     const { counters, disturbance } = link;
     const first = !this.#wrote;
     this.#wrote = true;
+    const letters = network.wiretap?.sent(this.process.node, other.process.node, bytes, network.scheduler.nowUs);
     if (link.isCut) {
       counters.dropped++;
       // Without its handshake the stream says nothing: as a dial that nobody answers.
@@ -413,31 +417,31 @@ export class SimConnection implements Connection {
     if (isDisturbed && network.percent(duplicatePercent)) {
       network.happened('frames repeated');
       counters.disturbed++;
-      other.#arriveLater(addedUs + network.strayUs(), bytes, link);
+      other.#arriveLater(addedUs + network.strayUs(), bytes, link, letters);
     }
     if (isDisturbed && network.percent(reorderPercent)) {
       network.happened('frames overtaken');
       counters.disturbed++;
-      other.#arriveLater(addedUs + network.latencyUs() + network.strayUs(), bytes, link);
+      other.#arriveLater(addedUs + network.latencyUs() + network.strayUs(), bytes, link, letters);
       return;
     }
     if (!first && network.chance(conditions.duplicate)) {
       network.happened('frames repeated');
-      other.#arriveLater(network.strayUs(), bytes, link);
+      other.#arriveLater(network.strayUs(), bytes, link, letters);
     }
     if (!first && network.chance(conditions.reorder)) {
       network.happened('frames overtaken');
-      other.#arriveLater(network.latencyUs() + network.strayUs(), bytes, link);
+      other.#arriveLater(network.latencyUs() + network.strayUs(), bytes, link, letters);
       return;
     }
     const delayUs = this.#orderedDelay(addedUs + network.latencyUs());
     if (bytes.length > 1 && network.chance(50)) {
       const cut = 1 + network.pieceAt(bytes.length - 1);
       other.#arriveLater(delayUs, bytes.subarray(0, cut), link);
-      other.#arriveLater(delayUs, bytes.subarray(cut), link);
+      other.#arriveLater(delayUs, bytes.subarray(cut), link, letters);
       return;
     }
-    other.#arriveLater(delayUs, bytes, link);
+    other.#arriveLater(delayUs, bytes, link, letters);
   }
 
   #orderedDelay(delayUs: number): number {
@@ -446,8 +450,11 @@ export class SimConnection implements Connection {
     return this.#lastArrivalUs - now;
   }
 
-  /** @param link what the bytes come over; undefined: they are here already */
-  #arriveLater(delayUs: number, bytes: Uint8Array, link: SimLink | undefined): void {
+  /**
+   * @param link what the bytes come over; undefined: they are here already
+   * @param letters what is whole when they come, where somebody listens
+   */
+  #arriveLater(delayUs: number, bytes: Uint8Array, link: SimLink | undefined, letters?: readonly Letter[]): void {
     const detail = bytes.length ^ ((bytes[bytes.length - 1] ?? 0) << 24) ^ ((bytes[bytes.length - 2] ?? 0) << 16);
     const arrive = () => {
       if (this.closed) return;
@@ -456,6 +463,7 @@ export class SimConnection implements Connection {
         link.counters.dropped++;
         return;
       }
+      if (letters !== undefined) arrived(letters, this.#network.scheduler.nowUs);
       if (this.#paused) this.#held.push(bytes);
       else this.#handlers?.data(bytes);
     };

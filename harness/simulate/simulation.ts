@@ -24,6 +24,7 @@ import { eventKind, harnessProcess, Scheduler } from './scheduler.ts';
 import { SimCluster } from './sim-cluster.ts';
 import { StepChecks } from './step-checks.ts';
 import type { SystemModule } from './system-module.ts';
+import type { Wiretap } from './wiretap.ts';
 
 /** Who wants to see more of a run than its verdict. */
 export interface Watch {
@@ -31,6 +32,8 @@ export interface Watch {
   readonly trace?: (line: string) => void;
   /** Takes each line of each node's log. */
   readonly log?: (node: string, line: string) => void;
+  /** Takes each message between nodes. */
+  readonly wiretap?: Wiretap;
 }
 
 export interface Simulated {
@@ -61,7 +64,7 @@ export async function simulate(plan: SimulationPlan, system: SystemModule, watch
   const results = judgeEvidence({
     workload: plan.workload,
     faultKinds: plan.faults,
-    swarm: false,
+    swarm: plan.swarm,
     history,
     faults: () => faults,
     audits: () => cluster.machines.map(({ node, audit }) => parseAudit(node, audit.join(''))),
@@ -140,6 +143,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
       });
     },
   });
+  cluster.network.wiretap = watch.wiretap;
   cluster.behave(plan.network, plan.disk);
   const store = (node: string) => new StoreClient(node, cluster.exchange);
   let nemesis: Nemesis | undefined;

@@ -1,7 +1,7 @@
 import type { NodeAudit } from '../../checker/durability/audit-record.ts';
 import type { History } from '../../checker/history/op.ts';
 import type { Results } from '../../checker/verdict.ts';
-import type { Fault, ProcessRecord, TestDescription } from '../store/schema.ts';
+import type { Fault, MessageRecord, ProcessRecord, TestDescription } from '../store/schema.ts';
 
 /** Everything that a report is made of; where something was not recorded, it is missing, and the report says so. */
 export interface ReportModel {
@@ -14,6 +14,8 @@ export interface ReportModel {
   readonly audits: readonly NodeAudit[];
   /** By node: lines as the node wrote them. */
   readonly logs: ReadonlyMap<string, readonly string[]>;
+  /** Between nodes, in the order in which they were sent. */
+  readonly messages: readonly MessageRecord[];
   /** By node: starts and ends of its processes. */
   readonly processes: ReadonlyMap<string, readonly ProcessRecord[]>;
   /** What could not be read, a sentence each: the report says so instead of failing. */

@@ -61,6 +61,8 @@ export function pageOf(model: ReportModel, embeddedMax = embeddedWholeMax): Page
     audits: model.audits,
     logs,
     clockOriginMs,
+    nodes: test.nodes,
+    messages: model.messages,
     logPaths: model.files.filter((path) => basename(path) === files.log),
     timed,
   };

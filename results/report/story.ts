@@ -1,6 +1,7 @@
 import type { NodeAudit } from '../../checker/durability/audit-record.ts';
 import type { Value } from '../../checker/history/op.ts';
 import type { Anomaly } from '../../checker/verdict.ts';
+import type { MessageRecord } from '../store/schema.ts';
 import { contextBlocks } from './context-blocks.ts';
 import { cycleBlocks } from './cycle-story.ts';
 import { entryBlocks } from './entry-story.ts';
@@ -8,6 +9,7 @@ import { evidenceBlocks } from './evidence-blocks.ts';
 import type { FaultSpan } from './fault-span.ts';
 import { linearBlocks } from './linear-story.ts';
 import type { LogLine } from './log-line.ts';
+import { messageBlocks } from './message-blocks.ts';
 import { commandBlocks, convergenceBlocks, crashBlocks, electionBlocks } from './node-story.ts';
 import { type Operation, shorten, show } from './operation.ts';
 import { operationBlocks } from './operation-blocks.ts';
@@ -74,6 +76,9 @@ export interface Scene {
   readonly logPaths: readonly string[];
   /** Nanoseconds: the simulator ended the run here, because of what it had just seen. */
   readonly stoppedNs: number | undefined;
+  readonly nodes: readonly string[];
+  /** Between nodes, in the order in which they were sent. */
+  readonly messages: readonly MessageRecord[];
   /** The history says when its events were. */
   readonly timed: boolean;
 }
@@ -129,6 +134,7 @@ export function tell(section: string, anomaly: Anomaly, scene: Scene): Story {
       ...before,
       ...operationBlocks(cast, scene.faults, scene.timed, `${anomaly.kind}: ${anomaly.message}`),
       ...after,
+      ...(span.from === undefined ? [] : messageBlocks(span.from, span.to, cast, scene)),
       ...evidenceBlocks(anomaly, used, scene),
       ...(span.from === undefined ? [] : contextBlocks(span.from, span.to, focus.length > 0 ? focus : times, scene)),
     ],

@@ -7,6 +7,7 @@ export const files = {
   history: 'history.ndjson',
   faults: 'faults.ndjson',
   steps: 'steps.ndjson',
+  messages: 'messages.ndjson',
   results: 'results.json',
   report: 'report.html',
   anomaly: 'anomaly.txt',

@@ -8,8 +8,10 @@ import type { Results } from '../../checker/verdict.ts';
 import { files } from './layout.ts';
 import {
   type Fault,
+  type MessageRecord,
   type ProcessRecord,
   parseFault,
+  parseMessage,
   parseProcessRecord,
   parseResults,
   parseStepViolation,
@@ -74,6 +76,12 @@ export function readFaultFile(path: string): Lines<Fault> {
 export function readSteps(folder: string): readonly StepViolation[] {
   const path = join(folder, files.steps);
   return existsSync(path) ? readLines(path, parseStepViolation).records : [];
+}
+
+/** What the nodes said to each other; nothing where nobody listened. */
+export function readMessages(folder: string): readonly MessageRecord[] {
+  const path = join(folder, files.messages);
+  return existsSync(path) ? readLines(path, parseMessage).records : [];
 }
 
 /** The names of the nodes that left a folder, in order. */

@@ -127,6 +127,40 @@ export interface StepViolation {
 
 const stepViolation = z.object({ section: z.string(), anomaly });
 
+/**
+ * A line of `messages.ndjson`, which a shrunk run has: a raft message between two nodes. Times in nanoseconds of the run;
+ * what never came has no `arrived`.
+ */
+export interface MessageRecord {
+  readonly sent: number;
+  readonly arrived?: number | undefined;
+  readonly from: string;
+  readonly to: string;
+  /** As the protocol calls it: App, AppResp, Vote … */
+  readonly type: string;
+  readonly term: number;
+  readonly index?: number | undefined;
+  readonly logTerm?: number | undefined;
+  readonly commit?: number | undefined;
+  /** How many it carries. */
+  readonly entries?: number | undefined;
+  readonly reject?: boolean | undefined;
+}
+
+const messageRecord = z.object({
+  sent: z.number(),
+  arrived: z.number().optional(),
+  from: z.string(),
+  to: z.string(),
+  type: z.string(),
+  term: z.number(),
+  index: z.number().optional(),
+  logTerm: z.number().optional(),
+  commit: z.number().optional(),
+  entries: z.number().optional(),
+  reject: z.boolean().optional(),
+});
+
 const processRecord = z.discriminatedUnion('type', [
   z.object({ type: z.literal('start'), time: z.number(), pid: z.number() }),
   z.object({
@@ -177,6 +211,10 @@ export function parseFault(text: string, where: string): Fault {
 export function parseStepViolation(text: string, where: string): StepViolation {
   // Missing and undefined are the same in JSON, which exactOptionalPropertyTypes does not know.
   return checked(stepViolation, jsonOf(text, where), where) as StepViolation;
+}
+
+export function parseMessage(text: string, where: string): MessageRecord {
+  return checked<MessageRecord>(messageRecord, jsonOf(text, where), where);
 }
 
 export function parseProcessRecord(text: string, where: string): ProcessRecord {
