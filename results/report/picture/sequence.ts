@@ -113,7 +113,7 @@ function arrow(message: MessageRecord, fromY: number, toY: number, placeOf: Read
 }
 
 /** `App 5+1 of term 2, commit 4`. */
-export function wordsOf({ type, term, index, entries, commit, reject }: MessageRecord): string {
+function wordsOf({ type, term, index, entries, commit, reject }: MessageRecord): string {
   const place = index === undefined ? '' : ` ${index}${entries === undefined ? '' : `+${entries}`}`;
   const known = commit === undefined ? '' : `, commit ${commit}`;
   return `${type}${place} of term ${term}${known}${reject === true ? ', rejected' : ''}`;
