@@ -145,6 +145,21 @@ t.test('who was away longer than the log is kept gets a snapshot', async (t) => 
   t.equal((await cluster.send(away, 'GET', '/early')).text, 'bird', 'also after all restarted from snapshots');
 });
 
+t.test('a snapshot is made piece by piece, and requests are answered in between', async (t) => {
+  const cluster = await Cluster.start(1, 15);
+  const pieces = 32;
+  for (let at = 0; at < pieces / 4; at++)
+    await cluster.send(1, 'PUT', `/v1/kv/large${at}`, new Uint8Array(1024 * 1024));
+  const made = cluster.ask(1, 'POST', '/v1/snapshot');
+  let answered = 0;
+  while (made() === undefined) {
+    await cluster.send(1, 'PUT', '/v1/kv/small', String(answered));
+    answered++;
+  }
+  t.equal(made()!.status, 200);
+  t.ok(answered > pieces / 4, `${answered} writes while ${pieces} pieces were written`);
+});
+
 t.test('nodes agree at every index, over restarts and snapshots', async (t) => {
   const cluster = await Cluster.start(3, 9, { snapshotEntries: 15 });
   for (let round = 0; round < 4; round++) {
