@@ -19,6 +19,8 @@ export interface SequenceInput {
 
 const width = 1100;
 const timeWidth = 90;
+/** On the right of the last node, for what its clients do. */
+const wordsWidth = 240;
 const step = 15;
 const top = 40;
 
@@ -47,7 +49,7 @@ export function drawSequence({ nodes, messages, operations, marked, notes, title
     ]),
   ].sort((a, b) => a.at - b.at);
   const height = top + moments.length * step + 20;
-  const gap = (width - timeWidth - 120) / Math.max(1, nodes.length - 1);
+  const gap = (width - timeWidth - 60 - wordsWidth) / Math.max(1, nodes.length - 1);
   const placeOf = new Map(nodes.map((node, i) => [node, timeWidth + 60 + i * gap]));
   const shapes = nodes.flatMap((node): SvgNode[] => {
     const x = placeOf.get(node) ?? 0;
@@ -112,9 +114,10 @@ function arrow(message: MessageRecord, fromY: number, toY: number, placeOf: Read
   ];
 }
 
-/** `App 5+1 of term 2, commit 4`. */
+/** `App 5+1 of term 2, commit 4`. What asks for something says nothing of terms. */
 function wordsOf({ type, term, index, entries, commit, reject }: MessageRecord): string {
   const place = index === undefined ? '' : ` ${index}${entries === undefined ? '' : `+${entries}`}`;
   const known = commit === undefined ? '' : `, commit ${commit}`;
-  return `${type}${place} of term ${term}${known}${reject === true ? ', rejected' : ''}`;
+  const when = term === 0 ? '' : ` of term ${term}`;
+  return `${type}${place}${when}${known}${reject === true ? ', rejected' : ''}`;
 }
