@@ -4,13 +4,12 @@ import { HistoryError } from '../../checker/history/history-error.ts';
 import type { Value } from '../../checker/history/op.ts';
 import { mergeSections, type Section } from '../../checker/verdict.ts';
 import { writeReport } from '../../results/report/build.ts';
-import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { findRun, readTest } from '../../results/store/read.ts';
 import { writeResults } from '../../results/store/write.ts';
 import { checkFile } from '../check/check-file.ts';
 import { judge } from '../runner/judge.ts';
 import { exitCodeOf } from './exit.ts';
-import { text } from './flags.ts';
+import { runsRoot, text } from './flags.ts';
 import { judgeHistoryRun } from './history-run.ts';
 import { modelFlags, modelOf, refuseModel } from './model-flags.ts';
 import { UsageError } from './usage-error.ts';
@@ -27,13 +26,7 @@ function flags(yargs: Argv) {
       type: 'string',
       coerce: text('what'),
     })
-    .option('results', {
-      describe: 'Where run folders are',
-      default: defaultRunsRoot,
-      type: 'string',
-      requiresArg: true,
-      coerce: text('results'),
-    })
+    .option('results', runsRoot)
     .option('json', { describe: 'Print the verdict as JSON', type: 'boolean', default: false });
 }
 

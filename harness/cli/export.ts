@@ -1,12 +1,11 @@
 import { statSync, writeFileSync } from 'node:fs';
 import type { Argv } from 'yargs';
 import type { History } from '../../checker/history/op.ts';
-import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { findRun, readHistory as readRunHistory } from '../../results/store/read.ts';
 import { ExportError, exportFormats } from '../check/export-history.ts';
 import { readHistory } from '../check/read-history.ts';
 import { exitCodes } from './exit.ts';
-import { oneOf, text } from './flags.ts';
+import { oneOf, runsRoot, text } from './flags.ts';
 import { UsageError } from './usage-error.ts';
 
 function flags(yargs: Argv) {
@@ -31,13 +30,7 @@ function flags(yargs: Argv) {
       requiresArg: true,
       coerce: text('out'),
     })
-    .option('results', {
-      describe: 'Where run folders are',
-      default: defaultRunsRoot,
-      type: 'string',
-      requiresArg: true,
-      coerce: text('results'),
-    });
+    .option('results', runsRoot);
 }
 
 type Flags = Awaited<ReturnType<typeof flags>['argv']>;

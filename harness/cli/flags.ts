@@ -1,3 +1,4 @@
+import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { UsageError } from './usage-error.ts';
 
 /**
@@ -122,6 +123,15 @@ export function text(flag: string): (given: unknown) => string {
     throw new UsageError(`--${flag} needs a value`);
   };
 }
+
+/** Where a verb looks for runs. */
+export const runsRoot = {
+  describe: 'Where run folders are',
+  default: defaultRunsRoot,
+  type: 'string',
+  requiresArg: true,
+  coerce: text('results'),
+} as const;
 
 function textOf(flag: string, given: unknown): string {
   if (Array.isArray(given)) throw new UsageError(`--${flag} was given ${given.length} times; give it once`);

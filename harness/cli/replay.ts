@@ -1,12 +1,11 @@
 import type { Argv } from 'yargs';
 import type { Results } from '../../checker/verdict.ts';
-import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { findRun, readResults, readTest } from '../../results/store/read.ts';
 import { signatureOf } from '../simulate/signature.ts';
 import { simulate } from '../simulate/simulation.ts';
 import { loadSystem } from '../simulate/system-module.ts';
 import { exitCodes } from './exit.ts';
-import { integer, text } from './flags.ts';
+import { integer, runsRoot, text } from './flags.ts';
 import { interruptible } from './interruptible.ts';
 import { repeatReal } from './repeat-real.ts';
 import { readSimulated } from './simulated-run.ts';
@@ -27,13 +26,7 @@ function flags(yargs: Argv) {
       requiresArg: true,
       coerce: integer('times', 1, 10_000),
     })
-    .option('results', {
-      describe: 'Where run folders are',
-      default: defaultRunsRoot,
-      type: 'string',
-      requiresArg: true,
-      coerce: text('results'),
-    })
+    .option('results', runsRoot)
     .option('json', { describe: 'Print the outcome as JSON', type: 'boolean', default: false });
 }
 

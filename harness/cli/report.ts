@@ -1,11 +1,10 @@
 import type { Argv } from 'yargs';
 import { HistoryError } from '../../checker/history/history-error.ts';
 import { writeReport } from '../../results/report/build.ts';
-import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { findRun } from '../../results/store/read.ts';
 import { isFile } from './check.ts';
 import { exitCodeOf, exitCodes } from './exit.ts';
-import { text } from './flags.ts';
+import { runsRoot, text } from './flags.ts';
 import { keepHistoryRun } from './history-run.ts';
 import { modelFlags, refuseModel } from './model-flags.ts';
 import { UsageError } from './usage-error.ts';
@@ -18,13 +17,7 @@ function flags(yargs: Argv) {
       type: 'string',
       coerce: text('what'),
     })
-    .option('results', {
-      describe: 'Where run folders are',
-      default: defaultRunsRoot,
-      type: 'string',
-      requiresArg: true,
-      coerce: text('results'),
-    });
+    .option('results', runsRoot);
 }
 
 type Flags = Awaited<ReturnType<typeof flags>['argv']>;

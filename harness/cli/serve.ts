@@ -1,20 +1,14 @@
 import { existsSync } from 'node:fs';
 import type { Argv } from 'yargs';
 import { startServer } from '../../results/serve/server.ts';
-import { defaultNightsRoot, defaultRunsRoot } from '../../results/store/layout.ts';
+import { defaultNightsRoot } from '../../results/store/layout.ts';
 import { exitCodes } from './exit.ts';
-import { integer, text } from './flags.ts';
+import { integer, runsRoot, text } from './flags.ts';
 import { UsageError } from './usage-error.ts';
 
 function flags(yargs: Argv) {
   return yargs
-    .option('results', {
-      describe: 'Where run folders are',
-      default: defaultRunsRoot,
-      type: 'string',
-      requiresArg: true,
-      coerce: text('results'),
-    })
+    .option('results', runsRoot)
     .option('nights', {
       describe: 'Where nights are, each with its runs; there need not be any',
       default: defaultNightsRoot,
