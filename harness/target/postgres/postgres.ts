@@ -12,6 +12,8 @@ const user = 'splitbrain';
 /** Whom the server runs as where the harness is root, which the server refuses. */
 const serverAccount = 'postgres';
 const setUpTimeoutMs = 20_000;
+/** initdb makes about a thousand files, and starts a server by itself several times. */
+const initTimeoutMs = 120_000;
 const statusTimeoutMs = 1000;
 /** Beside a connection a thread: those that the server has not yet seen end. */
 const connectionsMax = 500;
@@ -115,11 +117,13 @@ function asServerAccount(folder: string): readonly string[] {
 }
 
 async function runOnce([command = '', ...words]: readonly string[], environment: Readonly<Record<string, string>>) {
-  const { failed, stderr } = await execa(command, words, {
+  const { failed, timedOut, stderr } = await execa(command, words, {
     env: { PATH: process.env.PATH, ...environment },
     extendEnv: false,
     reject: false,
-    timeout: setUpTimeoutMs,
+    timeout: initTimeoutMs,
   });
-  if (failed) throw new Error(`${words.find((word) => word.endsWith('initdb'))} failed: ${stderr.split('\n')[0]}`);
+  const program = words.find((word) => word.endsWith('initdb'));
+  if (timedOut) throw new Error(`${program} did not end within ${initTimeoutMs} ms`);
+  if (failed) throw new Error(`${program} failed: ${stderr.split('\n')[0]}`);
 }
