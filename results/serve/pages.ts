@@ -1,9 +1,9 @@
-import type { Section } from '../../checker/verdict.ts';
 import { describeFault, faultSpans } from '../report/fault-span.ts';
 import { pairOperations } from '../report/operation.ts';
 import { svgText } from '../report/picture/svg.ts';
 import { files } from '../store/layout.ts';
 import { readFaults, readHistory } from '../store/read.ts';
+import type { Verdict } from '../store/schema.ts';
 import { html, Markup } from './markup.ts';
 import type { NightSummary } from './nights.ts';
 import type { RunProgress } from './progress.ts';
@@ -101,7 +101,7 @@ export function listPage(
 <button type="submit">show</button> <a href="/">all</a>
 </form>
 <form method="get" action="/compare">
-<div class="scroll" tabindex="0" role="region" aria-label="runs"><table>
+<div class="scroll runs" tabindex="0" role="region" aria-label="runs"><table>
 <thead><tr><th scope="col"><span class="unseen">compare</span></th><th scope="col">verdict</th><th scope="col">started (UTC)</th><th scope="col">test</th><th scope="col">seed</th><th scope="col">world</th><th scope="col">operations</th><th scope="col">anomalies</th></tr></thead>
 <tbody>${rows}</tbody></table></div>
 <p class="links">${first > 0 ? part(Math.max(0, first - shownMax), '← later ones') : undefined}
@@ -146,18 +146,20 @@ ${sections.length === 0 ? undefined : html`<ul class="checks">${sections.map(([n
   );
 }
 
-function checkLine(name: string, section: Section): Markup {
+function checkLine(name: string, section: Verdict['sections'][string]): Markup {
   const [look, sign] =
     section.valid === true ? ['valid', '✓'] : section.valid === false ? ['bad', '✕'] : ['unknown', '?'];
   return html`<li><span class="shape ${look}">${sign}</span><div><b>${name}</b> ${section.summary}</div></li>`;
 }
+
+const legend = html`<p class="legend"><span class="key ok">▭ valid, at the bottom</span> <span class="key info">┄ unknown</span> <span class="key bad">▬ violation, at the top</span></p>`;
 
 /** Runs by verdict a night, with the same numbers as a table. */
 export function trendsPage(runs: readonly RunSummary[], nights: readonly NightSummary[]): string {
   const tests = [...new Set(runs.map(({ test }) => test))].sort();
   const part = (title: string, of: readonly RunSummary[]): Markup => {
     const nights = nightsOf(of);
-    return html`<section><h2>${title}</h2><div class="drawing">${new Markup(svgText(drawNights(nights)))}</div>
+    return html`<section><h2>${title}</h2>${legend}<div class="drawing">${new Markup(svgText(drawNights(nights)))}</div>
 <details><summary>as a table</summary><div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">night</th><th scope="col">valid</th><th scope="col">violations</th><th scope="col">unknown</th><th scope="col">operations</th></tr></thead>
 <tbody>${nights.toReversed().map((night) => html`<tr><td>${night.date}</td><td>${night.valid}</td><td>${night.invalid}</td><td>${night.unknown}</td><td>${night.operations.toLocaleString('en')}</td></tr>`)}</tbody>
@@ -185,7 +187,7 @@ const colours = { green: 'valid', red: 'invalid', unknown: 'unknown' } as const;
 /** Nights as their own summaries tell them: what passed counts even after its folder is gone. */
 function nightsPart(nights: readonly NightSummary[]): Markup {
   const drawn = nights.map(({ id, ...night }) => ({ ...night, date: id }));
-  return html`<section><h2>Nights</h2><div class="drawing" tabindex="0">${new Markup(svgText(drawNights(drawn.slice(-nightsShownMax))))}</div>
+  return html`<section><h2>Nights</h2>${legend}<div class="drawing" tabindex="0">${new Markup(svgText(drawNights(drawn.slice(-nightsShownMax))))}</div>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">night</th><th scope="col">colour</th><th scope="col">valid</th><th scope="col">violations</th><th scope="col">unknown</th><th scope="col">operations</th><th scope="col">why not green</th></tr></thead>
 <tbody>${nights

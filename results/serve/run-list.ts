@@ -1,9 +1,8 @@
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Results } from '../../checker/verdict.ts';
 import { files } from '../store/layout.ts';
-import { readResults, readTest } from '../store/read.ts';
-import { RunFolderError, type TestDescription } from '../store/schema.ts';
+import { readTest, readVerdict } from '../store/read.ts';
+import { RunFolderError, type TestDescription, type Verdict } from '../store/schema.ts';
 
 /** What a list of runs shows of one. */
 export interface RunSummary {
@@ -14,7 +13,7 @@ export interface RunSummary {
   readonly night?: string;
   readonly description: TestDescription;
   /** Missing while it runs, or when it never came to its verdict. */
-  readonly results?: Results;
+  readonly results?: Verdict;
   /** Its history has grown within the last half minute and there is no verdict yet. */
   readonly running: boolean;
 }
@@ -83,7 +82,7 @@ export class RunList {
         ...(night !== undefined && { night }),
         description,
         running,
-        ...(settled && { results: readResults(folder) }),
+        ...(settled && { results: readVerdict(folder) }),
       };
       this.#known.set(folder, { stamp, summary });
       return summary;

@@ -9,6 +9,7 @@ form.filter{display:flex;flex-wrap:wrap;gap:10px 14px;align-items:end;margin:12p
 form.filter label{display:grid;font-size:12.5px;color:var(--quiet);gap:2px}
 form.filter select,form.filter input{color:var(--ink)}
 td a{text-decoration:none}td a:hover{text-decoration:underline}
+main>section>form>.runs{max-height:none}.runs td{white-space:nowrap}.runs td:last-child{white-space:normal}
 td .pill{font-family:system-ui,sans-serif;white-space:nowrap}
 .pill.running{color:var(--accent);background:var(--ok-fill)}.pill.none{color:var(--quiet);background:var(--fail-fill)}
 tr.differs td:first-child{border-left:3px solid var(--unknown)}

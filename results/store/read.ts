@@ -16,9 +16,11 @@ import {
   parseResults,
   parseStepViolation,
   parseTest,
+  parseVerdict,
   RunFolderError,
   type StepViolation,
   type TestDescription,
+  type Verdict,
 } from './schema.ts';
 
 /** Lines of a file, with what had to be left out. */
@@ -50,6 +52,12 @@ export function readTest(folder: string): TestDescription {
 export function readResults(folder: string): Results {
   const path = join(folder, files.results);
   return parseResults(text(path), path);
+}
+
+/** The same without its evidence, for lists. */
+export function readVerdict(folder: string): Verdict {
+  const path = join(folder, files.results);
+  return parseVerdict(text(path), path);
 }
 
 export function readHistory(folder: string): Lines<Op> {
