@@ -7,6 +7,8 @@ export interface Mutant {
   readonly breaks: string;
   /** The real system that shipped it. */
   readonly source: string;
+  /** Beyond the list that every harness of this kind should be tried on (docs/mutants.md). */
+  readonly isOwn?: true | undefined;
   /** The sections of `results.json` of which one must find it. */
   readonly seenBy: readonly ('linear' | 'txn' | 'log' | 'hash' | 'election' | 'liveness' | 'core-liveness')[];
   readonly edits: readonly Edit[];

@@ -6,6 +6,8 @@ import { mutants } from './catalog.ts';
 import { applyEdit, EditMisfit } from './mutant.ts';
 import { editedSources, plant, typeErrors } from './plant.ts';
 
+t.setTimeout(120_000);
+
 t.test('every edit fits the source in exactly one place, and the mutants still compile', async (t) => {
   t.ok(mutants.size >= 4);
   for (const mutant of mutants.values()) t.doesNotThrow(() => editedSources(mutant), mutant.name);

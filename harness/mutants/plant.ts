@@ -34,8 +34,6 @@ export function plant(mutant: Mutant): string {
   // The doors are shared: a simulated port's error must be of the class that the copy looks for.
   writeFileSync(join(draft, 'system', 'ports.js'), "export * from '../../../system/ports.js';\n");
   for (const { file, text } of edited) writeFileSync(join(draft, file), text);
-  // The ports' errors are told by their class: the simulator throws the same one that the copy knows.
-  writeFileSync(join(draft, 'system', 'ports.js'), "export * from '../../../system/ports.js';\n");
   try {
     renameSync(draft, home);
   } catch (error) {
@@ -63,22 +61,41 @@ export function typeErrors(mutants: readonly Mutant[]): string[] {
   const host = ts.createCompilerHost(options);
   // Parsing is most of the work, and nearly all files are the same for all mutants.
   const unedited = new Map<string, ts.SourceFile | undefined>();
-  return mutants.flatMap((mutant) => {
-    const edited = new Map(editedSources(mutant).map(({ file, text }) => [join(repository, file), text]));
+  return inGroups(mutants).flatMap((edited) => {
     const getSourceFile: ts.CompilerHost['getSourceFile'] = (file, language) => {
-      const text = edited.get(file);
-      if (text !== undefined) return ts.createSourceFile(file, text, language);
+      const edit = edited.get(file);
+      if (edit !== undefined) return ts.createSourceFile(file, edit.text, language);
       if (!unedited.has(file)) unedited.set(file, host.getSourceFile(file, language));
       return unedited.get(file);
     };
     const settings = { ...options, noEmit: true, incremental: false };
     const program = ts.createProgram(system, settings, { ...host, getSourceFile });
-    return [...edited.keys()].flatMap((file) => {
+    return [...edited].flatMap(([file, { mutant }]) => {
       const source = program.getSourceFile(file);
       const found = program.getSemanticDiagnostics(source).concat(program.getSyntacticDiagnostics(source));
-      return found.map((d) => `${mutant.name}: ${file}: ${ts.flattenDiagnosticMessageText(d.messageText, '\n')}`);
+      return found.map((d) => `${mutant}: ${file}: ${ts.flattenDiagnosticMessageText(d.messageText, '\n')}`);
     });
   });
+}
+
+interface EditedFile {
+  readonly mutant: string;
+  readonly text: string;
+}
+
+/** Mutants that edit different files can be compiled together. @returns of each group the edited files by path */
+function inGroups(mutants: readonly Mutant[]): readonly ReadonlyMap<string, EditedFile>[] {
+  const groups: Map<string, EditedFile>[] = [];
+  for (const mutant of mutants) {
+    const own = editedSources(mutant).map(({ file, text }) => [join(repository, file), text] as const);
+    let group = groups.find((one) => !own.some(([file]) => one.has(file)));
+    if (group === undefined) {
+      group = new Map();
+      groups.push(group);
+    }
+    for (const [file, text] of own) group.set(file, { mutant: mutant.name, text });
+  }
+  return groups;
 }
 
 /** A file compiled by itself does not see that its package is made of ES modules. */

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Mutant } from './mutant.ts';
-import { type Outcome, type Trial, TrialTally, workloadOf } from './trial.ts';
+import { isSwarm, type Outcome, type Trial, TrialTally, workloadOf } from './trial.ts';
 
 export interface RealRuns {
   /** Undefined: the system as it is. */
@@ -25,8 +25,8 @@ const verdict = z.object({
 });
 
 /**
- * `splitbrain test` with nothing but its defaults, with seeds 1, 2, 3 …, until the mutant is found; begins no further
- * run when the budget is spent.
+ * `splitbrain test` with seeds 1, 2, 3 …, half of them with its default faults and half with swarms, until the mutant
+ * is found; begins no further run when the budget is spent.
  */
 export async function realRuns({ mutant, budgetMs, runsRoot, signal }: RealRuns): Promise<Trial> {
   const tally = new TrialTally('as-it-runs', mutant);
@@ -41,6 +41,7 @@ export async function realRuns({ mutant, budgetMs, runsRoot, signal }: RealRuns)
 async function run(mutant: Mutant | undefined, seed: number, runsRoot: string): Promise<Outcome> {
   const workload = workloadOf(seed);
   const words = ['test', '--json', '--seed', String(seed), '--workload', workload, '--results', runsRoot];
+  if (isSwarm(seed)) words.push('--nemesis', 'swarm');
   if (mutant !== undefined) words.push('--mutant', mutant.name);
   const { output, trouble } = await standardOutput(words);
   try {

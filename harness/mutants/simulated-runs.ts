@@ -3,12 +3,13 @@ import { ownSystem } from '../simulate/system-module.ts';
 import type { Mutant } from './mutant.ts';
 import { plant } from './plant.ts';
 import type { RunnerTask } from './simulated-runner.ts';
-import { type Mode, type Outcome, type Trial, TrialTally } from './trial.ts';
+import { type Mode, type Outcome, type Trial, TrialTally, type Until } from './trial.ts';
 
 export interface SimulatedRuns {
   /** Undefined: the system as it is. */
   readonly mutant: Mutant | undefined;
   readonly mode: Mode;
+  readonly until?: Until | undefined;
   readonly workers: number;
   readonly budgetMs: number;
   readonly signal: AbortSignal;
@@ -19,13 +20,13 @@ export interface SimulatedRuns {
 }
 
 /**
- * Simulates seeds 1, 2, 3 … on worker threads, until the mutant is found, or so many were asked for, or the budget is spent; a seed that is under
- * way then is given up.
+ * Simulates seeds 1, 2, 3 … on worker threads, until the mutant is found, or so many were asked for, or the budget is
+ * spent; a seed that is under way then is given up.
  */
 export async function simulatedRuns(given: SimulatedRuns): Promise<Trial> {
   const { mutant, mode, budgetMs, signal, faults, seeds = Number.POSITIVE_INFINITY } = given;
   const task: RunnerTask = { systemFolder: mutant === undefined ? ownSystem : plant(mutant), mode, faults };
-  const tally = new TrialTally(mode, mutant);
+  const tally = new TrialTally(mode, mutant, given.until);
   const over = new AbortController();
   const stop = () => over.abort();
   const timer = setTimeout(stop, budgetMs);

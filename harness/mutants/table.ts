@@ -1,8 +1,8 @@
 import type { Mutant } from './mutant.ts';
-import { type Hit, isAmong, type Outcome, type Trial } from './trial.ts';
+import { type Hit, isAmong, isSwarm, type Outcome, type Trial } from './trial.ts';
 
 export interface Row {
-  readonly mutant: Pick<Mutant, 'name' | 'breaks' | 'source' | 'seenBy'>;
+  readonly mutant: Pick<Mutant, 'name' | 'breaks' | 'source' | 'isOwn' | 'seenBy'>;
   readonly trials: readonly Trial[];
 }
 
@@ -32,14 +32,17 @@ function failed({ failures }: Trial): boolean {
   return failures.length > 0;
 }
 
-const headings = ['mutant', 'row', 'found by its row', 'how', 'after', 'first found by', 'hits', 'evidence', 'again'];
+const headings = ['mutant', 'row', 'as it runs', 'assertions recorded: its row', 'evidence', 'again'];
 
 /** For people: Markdown, a line a mutant, with the unmutated system first. */
 export function markdown(table: Table): string {
   const { rows, unmutated, world } = table;
-  const found = rows.filter(foundByRow).length;
+  const [listed, own] = [rows.filter(({ mutant }) => !mutant.isOwn), rows.filter(({ mutant }) => mutant.isOwn)];
+  const found = (some: readonly Row[], what: string) =>
+    `${some.filter(foundByRow).length} of ${some.length} ${what} found by the section of their row`;
+  const counts = [found(listed, 'mutants'), ...(own.length === 0 ? [] : [found(own, 'of our own')])].join(', ');
   const lines = [
-    `${found} of ${rows.length} mutants found by the section of their row; unmutated: ${unmutated.hits} alarms in ${unmutated.runs} runs (${unmutated.seconds} s).`,
+    `${counts}; unmutated: ${unmutated.hits} alarms in ${unmutated.runs} runs (${unmutated.seconds} s).`,
     '',
     line(headings),
     line(headings.map(() => '---')),
@@ -52,20 +55,22 @@ export function markdown(table: Table): string {
 }
 
 function cells({ mutant, trials }: Row, world: Table['world']): readonly string[] {
-  const trial = trials.find(({ firstByRow }) => firstByRow !== undefined);
-  const hit = trial?.firstByRow;
-  const first = trials.find((one) => one.first !== undefined)?.first;
+  const byRow = trials.find(({ firstByRow }) => firstByRow !== undefined)?.firstByRow;
+  const asItRuns = trials.find(({ mode }) => mode === 'as-it-runs');
+  const recorded = trials.find(({ mode }) => mode === 'assertions-recorded');
   return [
     mutant.name,
     mutant.seenBy.join(', '),
-    hit === undefined ? 'no' : 'yes',
-    trial?.mode ?? '',
-    hit === undefined ? '' : `seed ${hit.seed}, ${hit.seconds} s`,
-    first === undefined ? 'nothing' : `${sections(first)} (${first.seconds} s)`,
-    trials.map(({ mode, rowHits, hits, runs }) => `${mode}: ${rowHits} (any: ${hits}) of ${runs}`).join('; '),
-    evidence(mutant, hit),
-    again(mutant, hit ?? first, trial?.mode, world),
+    asItRuns === undefined ? '' : came(asItRuns, asItRuns.first, asItRuns.hits),
+    recorded === undefined ? '' : came(recorded, recorded.firstByRow, recorded.rowHits),
+    evidence(mutant, byRow),
+    again(mutant, asItRuns?.firstByRow ?? asItRuns?.first, world),
   ];
+}
+
+function came({ runs, seconds }: Trial, hit: Hit | undefined, hits: number): string {
+  if (hit === undefined) return `no: 0 of ${runs} in ${seconds} s`;
+  return `${sections(hit)}: ${hits} of ${runs}, ${hit.seconds} s (seed ${hit.seed})`;
 }
 
 function sections({ found }: Hit): string {
@@ -76,16 +81,11 @@ function evidence({ seenBy }: Row['mutant'], hit: Hit | undefined): string {
   return hit?.found.find(({ section }) => isAmong(section, seenBy))?.summary.slice(0, 160) ?? '';
 }
 
-/** A command that shows it again; there is none for a run whose assertions were passed over. */
-function again(
-  { name }: Row['mutant'],
-  hit: Hit | undefined,
-  mode: Trial['mode'] | undefined,
-  world: Table['world'],
-): string {
-  if (hit === undefined || mode === 'assertions-recorded') return '';
+/** A command that shows again how it was found as it runs. */
+function again({ name }: Row['mutant'], hit: Hit | undefined, world: Table['world']): string {
+  if (hit === undefined) return '';
   const { seed, workload } = hit;
-  const verb = world === 'sim' ? 'sim --seeds 1' : 'test';
+  const verb = world === 'sim' ? 'sim --seeds 1' : `test${isSwarm(seed) ? ' --nemesis swarm' : ''}`;
   return `\`splitbrain ${verb} --mutant ${name} --workload ${workload} --seed ${seed}\``;
 }
 

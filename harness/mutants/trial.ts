@@ -25,7 +25,10 @@ export interface Hit extends Outcome {
  */
 export type Mode = 'as-it-runs' | 'assertions-recorded';
 
-/** Run after run of one system, until a section that must find the bug has found it, or the time was over. */
+/** Who must have found it for it to be found: the section of the mutant's row, or whichever. */
+export type Until = 'row' | 'any';
+
+/** Run after run of one system, until it is found, or the time was over. */
 export interface Trial {
   readonly mode: Mode;
   readonly runs: number;
@@ -44,6 +47,7 @@ export interface Trial {
 /** Adds runs up to a trial. */
 export class TrialTally {
   readonly #mode: Mode;
+  readonly #until: Until;
   readonly #seenBy: Mutant['seenBy'];
   readonly #bySection = new Map<string, number>();
   readonly #began = performance.now();
@@ -55,12 +59,13 @@ export class TrialTally {
   #firstByRow: Hit | undefined;
 
   /** @param mutant undefined for the unmutated system, in which nothing is to be found */
-  constructor(mode: Mode, mutant: Mutant | undefined) {
+  constructor(mode: Mode, mutant: Mutant | undefined, until: Until = 'row') {
     this.#mode = mode;
+    this.#until = until;
     this.#seenBy = mutant?.seenBy ?? [];
   }
 
-  /** @returns whether it is found, by its own section */
+  /** @returns whether it is found */
   add(outcome: Outcome): boolean {
     this.#runs++;
     if (outcome.failure !== undefined) this.#failures.push(outcome);
@@ -74,7 +79,7 @@ export class TrialTally {
         this.#firstByRow ??= hit;
       }
     }
-    return this.#firstByRow !== undefined;
+    return (this.#until === 'row' ? this.#firstByRow : this.#first) !== undefined;
   }
 
   trial(): Trial {
@@ -101,9 +106,17 @@ export function isAmong(section: string, seenBy: readonly string[]): boolean {
   return seenBy.includes(section);
 }
 
+/** Mostly the two that see most of a log, and now and then what only other operations show. */
+const workloads = ['register', 'append', 'register', 'append', 'register', 'append', 'mixed', 'append'] as const;
+
 /**
  * What clients do in the run with this seed: the same for every mutant, so that none gets the workload that suits it.
  */
 export function workloadOf(seed: number): string {
-  return seed % 2 === 1 ? 'register' : 'append';
+  return workloads[(seed - 1) % workloads.length] ?? workloads[0];
+}
+
+/** Is what is done to real processes in the run with this seed the default kinds, or a swarm? Half of each, with either workload. */
+export function isSwarm(seed: number): boolean {
+  return seed % 4 === 2 || seed % 4 === 3;
 }

@@ -1,0 +1,148 @@
+import type { Mutant } from '../mutant.ts';
+
+/** Planted bugs: what clients are told. */
+export const clients: readonly Mutant[] = [
+  {
+    name: 'ack-before-commit',
+    breaks: 'PUT answers when it is proposed',
+    source: 'raftexample, httpapi',
+    seenBy: ['log'],
+    edits: [
+      {
+        file: 'system/node/node.ts',
+        find: `import type { Outcome, Store } from '../kv/index.ts';`,
+        replace: `import { decodeCommand, type Outcome, type Store } from '../kv/index.ts';`,
+      },
+      {
+        file: 'system/node/node.ts',
+        find: `import { sealEnvelope } from './envelope.ts';`,
+        replace: `import { ENVELOPE_BYTES, sealEnvelope } from './envelope.ts';`,
+      },
+      {
+        file: 'system/node/node.ts',
+        find: `      else if (isLeader) this.#proposals.placed(proposal, lastIndex + 1 + at);
+      else this.#proposals.sent(proposal);`,
+        replace: `      else {
+        const isPut = decodeCommand(proposal.command ?? NO_DATA, ENVELOPE_BYTES)?.type === 'put';
+        if (isLeader) this.#proposals.placed(proposal, lastIndex + 1 + at);
+        else this.#proposals.sent(proposal);
+        if (isPut) {
+          const result = { effect: 'applied', operationId: undefined, result: { type: 'put', revision: 0 } } as const;
+          this.#proposals.finish(proposal, { type: 'applied', result, index: lastIndex + 1 + at });
+        }
+      }`,
+      },
+    ],
+  },
+  {
+    name: 'local-read',
+    breaks: 'GET answers from the local state, whoever leads',
+    source: 'raftexample, kvstore Lookup',
+    seenBy: ['linear'],
+    edits: [
+      {
+        file: 'system/node/node.ts',
+        find: `else if (mode === 'serializable' || (mode === 'lease' && this.#holdsLease())) done({ type: 'ready' });`,
+        replace: `else if (mode !== 'lease' || this.#holdsLease()) done({ type: 'ready' });`,
+      },
+    ],
+  },
+  {
+    name: 'wall-clock-lease',
+    breaks: 'reads trust a lease that is measured on the wall clock',
+    source: 'tikv#964',
+    seenBy: ['linear'],
+    edits: [
+      {
+        file: 'system/node/node.ts',
+        find: `(mode === 'lease' && this.#holdsLease())`,
+        replace: `this.#holdsLease()`,
+      },
+      {
+        file: 'system/node/node.ts',
+        find: `this.#ports.clock.monotonicMs() < this.#leaseUntilMs`,
+        replace: `this.#ports.clock.wallMs() < this.#leaseUntilMs`,
+      },
+      {
+        file: 'system/node/node.ts',
+        find: `this.#leaseUntilMs = startedMs + this.#leaseMs;`,
+        replace: `this.#leaseUntilMs = this.#ports.clock.wallMs() - this.#ports.clock.monotonicMs() + startedMs + this.#leaseMs;`,
+      },
+    ],
+  },
+  {
+    name: 'read-index-before-own-term',
+    breaks: 'ReadIndex answers before the leader has committed an entry of its own term',
+    source: 'etcd#7331, tikv#9239',
+    seenBy: ['linear'],
+    edits: [
+      {
+        file: 'system/raft/reads.ts',
+        find: `  if (!raft.log.matches(raft.log.committed, raft.term)) {`,
+        replace: `  if (raft.role !== 'leader') {`,
+      },
+    ],
+  },
+  {
+    name: 'serve-during-replay',
+    breaks: 'a node that was restarted answers reads before it has replayed its log',
+    source: 'etcd#4478, redisraft#18',
+    seenBy: ['linear'],
+    edits: [
+      {
+        file: 'system/node/node.ts',
+        find: `else if (mode === 'serializable' || (`,
+        replace: `else if (this.#replica.appliedIndex < (this.#storage.entries.at(-1)?.index ?? 0)) done({ type: 'ready' });
+    else if (mode === 'serializable' || (`,
+      },
+    ],
+  },
+  {
+    name: 'retry-without-dedup',
+    breaks: 'a command that arrives twice is applied twice',
+    source: 'etcd#16438, redisraft#13',
+    seenBy: ['txn'],
+    edits: [
+      {
+        file: 'system/node/replica.ts',
+        find: `    if (origin.forwarded && !this.forwarded.admit(origin)) {`,
+        replace: `    if (origin.forwarded && !this.forwarded.admit(origin) && entry.data.length === 0) {`,
+      },
+    ],
+  },
+  {
+    name: 'read-context-reused',
+    breaks: 'all ReadIndex rounds have one number, so that late answers confirm later rounds',
+    source: 'etcd#20418',
+    isOwn: true,
+    seenBy: ['linear'],
+    edits: [
+      {
+        file: 'system/raft/reads.ts',
+        find: `raft.readOnly.begin(raft.heartbeatRound + 1,`,
+        replace: `raft.readOnly.begin(1,`,
+      },
+      {
+        file: 'system/raft/replication.ts',
+        find: `raft.heartbeatRound++;`,
+        replace: `raft.heartbeatRound = 1;`,
+      },
+    ],
+  },
+  {
+    name: 'cas-ignores-absence',
+    breaks: 'a compare-and-set that expects no value takes any',
+    source: 'own',
+    isOwn: true,
+    seenBy: ['linear'],
+    edits: [
+      {
+        file: 'system/kv/store.ts',
+        find: `? value === undefined
+`,
+        replace: `? current?.revision !== 0
+`,
+      },
+    ],
+  },
+];
