@@ -51,7 +51,7 @@ function flags(yargs: Argv) {
       coerce: shardOf,
     })
     .option('resume', {
-      describe: 'Go on with the latest night, which was killed or interrupted',
+      describe: 'Go on with the latest night, which was killed or interrupted, as it was begun',
       type: 'boolean',
       default: false,
     })
@@ -123,14 +123,20 @@ async function nightly(given: Flags): Promise<number> {
   mkdirSync(root, { recursive: true });
   const { id, configPath } = given.resume ? latest(root) : begin(root, given.config, given.seed);
   const folder = join(root, id);
-  const config = { ...readConfig(configPath), ...(given.budget !== undefined && { budget: given.budget }) };
+  const journal = new Journal(join(folder, names.journal));
+  const written = readConfig(configPath);
+  const settings = journal.settings ?? {
+    budgetMs: given.budget ?? written.budget,
+    shard: given.shard,
+    mutant: given.mutant?.name ?? null,
+  };
+  const config = { ...written, budget: settings.budgetMs };
   const seed = Number(id.split('-').at(-1));
   const nights = readNights(root).filter((night) => night.id !== id);
   const code = codeVersion();
   const { signal, release } = interruptible('ending the jobs that are under way; --resume goes on later');
   const runsRoot = join(folder, names.runs);
   const verbs = await Verbs.start();
-  const journal = new Journal(join(folder, names.journal));
   const queue =
     given.queue === undefined
       ? undefined
@@ -140,8 +146,8 @@ async function nightly(given: Flags): Promise<number> {
       id,
       config,
       seed,
-      shard: given.shard,
-      mutant: given.mutant?.name ?? null,
+      shard: settings.shard,
+      mutant: settings.mutant,
       past: pastOf(nights, code),
       firstSeen: firstSeen(nights),
       code,

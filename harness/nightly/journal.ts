@@ -4,9 +4,18 @@ import { LineWriter } from '../../results/store/append.ts';
 import { exampleSchema } from './group.ts';
 import { jobResultSchema, jobSchema } from './job.ts';
 
+/** What a night was begun with, beside its configuration: it goes on with the same. */
+const settingsSchema = z.object({
+  budgetMs: z.number(),
+  shard: z.object({ number: z.number(), of: z.number() }),
+  mutant: z.string().nullable(),
+});
+
+export type NightSettings = z.infer<typeof settingsSchema>;
+
 const recordSchema = z.discriminatedUnion('type', [
   /** The night, or its continuation, begins here. */
-  z.object({ type: z.literal('session'), at: z.string() }),
+  z.object({ type: z.literal('session'), at: z.string(), settings: settingsSchema }),
   z.object({ type: z.literal('begun'), at: z.string(), job: jobSchema }),
   z.object({ type: z.literal('done'), at: z.string(), result: jobResultSchema }),
   z.object({ type: z.literal('example'), at: z.string(), example: exampleSchema }),
@@ -16,7 +25,7 @@ const recordSchema = z.discriminatedUnion('type', [
 export type JournalRecord = z.infer<typeof recordSchema>;
 
 export type Note =
-  | { readonly type: 'session' }
+  | Omit<Extract<JournalRecord, { type: 'session' }>, 'at'>
   | Omit<Extract<JournalRecord, { type: 'begun' }>, 'at'>
   | Omit<Extract<JournalRecord, { type: 'done' }>, 'at'>
   | Omit<Extract<JournalRecord, { type: 'example' }>, 'at'>;
@@ -37,6 +46,12 @@ export class Journal {
   constructor(path: string) {
     this.earlier = existsSync(path) ? read(path) : [];
     this.#lines = new LineWriter(path, 'a');
+  }
+
+  /** What the night was begun with; undefined: it begins now. */
+  get settings(): NightSettings | undefined {
+    const [first] = this.earlier;
+    return first?.type === 'session' ? first.settings : undefined;
   }
 
   append(note: Note): void {

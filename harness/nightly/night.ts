@@ -76,7 +76,8 @@ class NightRun {
 
   async run(): Promise<Summary> {
     const { journal, tell, signal } = this.#options;
-    journal.append({ type: 'session' });
+    const { config, shard, mutant } = this.#options;
+    journal.append({ type: 'session', settings: { budgetMs: config.budget, shard, mutant } });
     const first = [...this.#canaries(), ...this.#unfinished.splice(0)].filter(({ id }) => !this.#results.has(id));
     await Promise.all(first.map((job) => this.#do(job)));
     const lane = async () => {

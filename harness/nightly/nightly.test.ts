@@ -258,6 +258,7 @@ t.test('a night', async (t) => {
     t.equal(broken.colour, 'unknown');
     t.match(broken.reasons, [/interrupted/]);
     const after: Job[] = [];
+    t.match(new Journal(journal).settings, { mutant: null, shard: { of: 1 } }, 'it goes on as it was begun');
     const summary = await night({ journal, hands: hands(() => ({}), after), jobs: 4 });
     t.ok(
       after.some(({ id }) => id === 'job-3'),
