@@ -138,10 +138,10 @@ export const clients: readonly Mutant[] = [
     edits: [
       {
         file: 'system/kv/store.ts',
-        find: `? value === undefined
-`,
-        replace: `? current?.revision !== 0
-`,
+        find: `            ? current === undefined
+            : current?.list`,
+        replace: `            ? current?.revision !== 0
+            : current?.list`,
       },
     ],
   },
