@@ -84,8 +84,7 @@ t.test('simulated runs find a planted bug, and end when their time is over', asy
   const recorded = await simulatedRuns({
     ...given,
     mode: 'assertions-recorded',
-    mutant: mutants.get('lost-on-failover'),
-    faults: ['kill'],
+    mutant: mutants.get('ack-before-commit'),
     budgetMs: 300_000,
   });
   t.ok(recorded.firstByRow, 'the audits alone show a lost write');
