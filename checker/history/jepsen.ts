@@ -1,5 +1,6 @@
 import { DEPTH_MAX, EdnReader } from './edn.ts';
 import { HistoryError } from './history-error.ts';
+import { parseJson } from './json.ts';
 import type { Op, Value } from './op.ts';
 import { opOf } from './record.ts';
 
@@ -52,7 +53,7 @@ export function parseEdn(text: string): Read {
 export function parseJsonList(text: string): Read {
   let list: unknown;
   try {
-    list = JSON.parse(text);
+    list = parseJson(text);
   } catch (error) {
     const position = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
     if (position === undefined) throw new HistoryError('the JSON list ends in the middle, or is broken');

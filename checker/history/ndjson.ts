@@ -2,6 +2,7 @@ import { DEPTH_MAX } from './edn.ts';
 import { Events, FAIL, INFO, INVOKE, NONE, NULL, OK, UNREAD } from './events.ts';
 import { HistoryError } from './history-error.ts';
 import { checkDepth } from './jepsen.ts';
+import { parseJson } from './json.ts';
 import type { Op } from './op.ts';
 import { opOf } from './record.ts';
 
@@ -280,7 +281,7 @@ class Lines {
     }
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = parseJson(text);
     } catch {
       throw new HistoryError('not a JSON object with an operation', line);
     }

@@ -255,3 +255,16 @@ t.test('nesting without end is refused in every place', async (t) => {
     t.match(failure(text).message, /brackets nest deeper/);
   }
 });
+
+t.test('integers that numbers do not tell apart are different values', async (t) => {
+  const [one, other] = ['9007199254740993', '9007199254740992'];
+  const line = (value: string): string =>
+    `{"process":0,"time":1700000000000000001,"type":"ok","f":"txn","value":${value}}`;
+  for (const text of [`${line(`["${one}",${one},-1,${other}]`)}\n`, `[${line(`["${one}",${one},-1,${other}]`)}]`]) {
+    const op = parseHistory(new TextEncoder().encode(text)).events.op(0);
+    t.strictSame(op.value, [one, one, -1, other]);
+    t.equal(op.time, 1_700_000_000_000_000_000);
+  }
+  const lines = `${line(`[["r","x",[${one},${other}]]]`)}${'\n'.repeat(100)}`;
+  t.strictSame(parseHistory(new TextEncoder().encode(lines)).events.op(0).value, [['r', 'x', [one, other]]]);
+});

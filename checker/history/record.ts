@@ -19,13 +19,13 @@ export function opOf(record: unknown, index: number, line?: number): Op {
   }
   const { time, process, type, f, key, value, error, op, node } = record as { readonly [name: string]: unknown };
   if (!isType(type)) throw new HistoryError(`"type" must be invoke, ok, fail or info, not ${excerpt(type)}`, line);
-  if (typeof process !== 'string' && !isProcess(process)) {
+  if (typeof process === 'string' ? /^-?\d+$/.test(process) : !isProcess(process)) {
     throw new HistoryError(`"process" must be a number from 0, or "nemesis", not ${excerpt(process)}`, line);
   }
   if (f !== undefined && typeof f !== 'string') throw new HistoryError(`"f" must be a name, not ${excerpt(f)}`, line);
   return {
     index,
-    time: typeof time === 'number' ? time : index,
+    time: timeOf(time) ?? index,
     process: typeof process === 'number' ? process : 'nemesis',
     type,
     f: f ?? 'txn',
@@ -37,6 +37,12 @@ export function opOf(record: unknown, index: number, line?: number): Op {
     ...(typeof op === 'string' ? { op } : {}),
     ...(typeof node === 'string' ? { node } : {}),
   };
+}
+
+/** Nanoseconds since 1970 are integers beyond those that numbers tell apart, of which the text is left. */
+function timeOf(time: unknown): number | undefined {
+  if (typeof time === 'number') return time;
+  return typeof time === 'string' && /^\d+$/.test(time) ? Number(time) : undefined;
 }
 
 function isProcess(process: unknown): process is number {

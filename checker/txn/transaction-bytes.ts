@@ -1,3 +1,4 @@
+import { parseJson } from '../history/json.ts';
 import type { Value } from '../history/op.ts';
 import type { ListReads } from './list-reads.ts';
 import { NONE, OK, type Transactions } from './transactions.ts';
@@ -135,7 +136,7 @@ export class TransactionBytes {
   #any(): Value {
     const from = this.#at;
     this.#at = this.#endOf(from);
-    return JSON.parse(this.#decoder.decode(this.#bytes.subarray(from, this.#at))) as Value;
+    return parseJson(this.#decoder.decode(this.#bytes.subarray(from, this.#at))) as Value;
   }
 
   /** The place after a value. */
