@@ -160,7 +160,7 @@ t.test('a history of another tool is judged as any model', async (t) => {
 
   const reported = await splitbrain(['report', 'skew.ndjson', '--model', 'list-append'], { cwd: dir });
   t.equal(reported.exitCode, exitCodes.invalid);
-  t.match(reported.stdout, /results\/runs\/skew\/.*report\.html\n$/);
+  t.match(reported.stdout, /results\/runs\/skew\/.*report\.html$/);
   const latest = join(dir, 'results/runs/latest');
   t.match(readFileSync(join(latest, 'anomaly.txt'), 'utf8'), /T1 < T2, because T1 read key x as \[\]/);
   const kept = readFileSync(join(latest, 'results.json'), 'utf8');

@@ -11,7 +11,6 @@ import { localHands } from '../nightly/local-hands.ts';
 import { mergeNights } from '../nightly/merge.ts';
 import { conductNight } from '../nightly/night.ts';
 import { firstSeen, names, pastOf, readNights } from '../nightly/past.ts';
-import { queueHands } from '../nightly/queue-hands.ts';
 import { makeRoom } from '../nightly/retention.ts';
 import { type Summary, summarySchema } from '../nightly/summary.ts';
 import { Verbs } from '../nightly/verbs.ts';
@@ -140,7 +139,16 @@ async function nightly(given: Flags): Promise<number> {
   const queue =
     given.queue === undefined
       ? undefined
-      : await queueHands({ url: given.queue, night: id, code, config, verbs, runsRoot, signal });
+      : // Its library is loaded where it is needed: every other verb would wait for it.
+        await (await import('../nightly/queue-hands.ts')).queueHands({
+          url: given.queue,
+          night: id,
+          code,
+          config,
+          verbs,
+          runsRoot,
+          signal,
+        });
   try {
     const summary = await conductNight({
       id,

@@ -22,7 +22,7 @@ const phases: { readonly [phase in Progress['phase']]: string } = {
  */
 export function showProgress(progress: () => Progress): () => void {
   const stream = process.stderr;
-  if (stream.isTTY) return changing(() => line(progress()));
+  if (canChangeLines()) return changing(() => line(progress()));
   let phase: Progress['phase'] | undefined;
   let next = 0;
   const timer = setInterval(() => {
@@ -40,9 +40,14 @@ export function showProgress(progress: () => Progress): () => void {
  * @returns what ends it
  */
 export function showLine(text: () => string): () => void {
-  if (process.stderr.isTTY) return changing(text);
+  if (canChangeLines()) return changing(text);
   const timer = setInterval(() => process.stderr.write(`${text()}\n`), plainEveryMs);
   return () => clearInterval(timer);
+}
+
+/** A terminal of no columns, as some recorders open, can take nothing back: a spinner would never come to an end on it. */
+function canChangeLines(): boolean {
+  return process.stderr.isTTY && process.stderr.columns > 0;
 }
 
 function changing(text: () => string): () => void {

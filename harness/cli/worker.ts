@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import type { Argv } from 'yargs';
 import { redisOf } from '../nightly/queue.ts';
-import { work } from '../nightly/queue-worker.ts';
 import { Verbs } from '../nightly/verbs.ts';
 import { exitCodes } from './exit.ts';
 import { text } from './flags.ts';
@@ -39,6 +38,8 @@ async function handler({ queue, results }: Awaited<ReturnType<typeof flags>['arg
   } catch (error) {
     throw new UsageError(`--queue ${error instanceof Error ? error.message : error}`);
   }
+  // Its library is loaded where it is needed: every other verb would wait for it.
+  const { work } = await import('../nightly/queue-worker.ts');
   const { signal, release } = interruptible('giving back the job that is under way');
   const verbs = await Verbs.start();
   try {

@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
+import type ts from 'typescript';
 import { applyEdit, type Mutant } from './mutant.ts';
 
 /** The repository: this file runs as `dist/harness/mutants/plant.js`. */
 const repository = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+
+/** Loaded where a bug is planted: nothing else should wait for a compiler. */
+function compiler(): typeof ts {
+  return createRequire(import.meta.url)('typescript');
+}
 
 /**
  * Compiles a copy of the system with a bug in it.
@@ -18,8 +24,9 @@ const repository = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..
  * @throws EditMisfit when an edit does not fit the source
  */
 export function plant(mutant: Mutant): string {
+  const { transpileModule } = compiler();
   const edited = editedSources(mutant).map(({ file, text }) => {
-    const { outputText } = ts.transpileModule(text, { compilerOptions: compilerOptions(), fileName: file });
+    const { outputText } = transpileModule(text, { compilerOptions: compilerOptions(), fileName: file });
     return { file: file.replace(/\.ts$/, '.js'), text: outputText };
   });
   const original = join(repository, 'dist', 'system');
@@ -56,6 +63,7 @@ export function editedSources(mutant: Mutant): { file: string; text: string }[] 
 
 /** Type errors that the edits bring, as text; none for a good mutant. */
 export function typeErrors(mutants: readonly Mutant[]): string[] {
+  const ts = compiler();
   const { options, fileNames } = parseConfig();
   const system = fileNames.filter((file) => file.startsWith(join(repository, 'system')));
   const host = ts.createCompilerHost(options);
@@ -100,16 +108,18 @@ function inGroups(mutants: readonly Mutant[]): readonly ReadonlyMap<string, Edit
 
 /** A file compiled by itself does not see that its package is made of ES modules. */
 function compilerOptions(): ts.CompilerOptions {
+  const { ModuleKind, ModuleResolutionKind } = compiler();
   const { options } = parseConfig();
   return {
     ...options,
-    module: ts.ModuleKind.ESNext,
-    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    module: ModuleKind.ESNext,
+    moduleResolution: ModuleResolutionKind.Bundler,
     sourceMap: false,
   };
 }
 
 function parseConfig(): ts.ParsedCommandLine {
+  const ts = compiler();
   const path = join(repository, 'tsconfig.json');
   const read = ts.readConfigFile(path, (file) => readFileSync(file, 'utf8'));
   return ts.parseJsonConfigFileContent(read.config, ts.sys, repository);

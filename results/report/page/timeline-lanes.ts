@@ -70,16 +70,13 @@ export function drawLanes({ canvas, top, page, columns, view, lanes, involved, m
     context.rect(gutter, y, width - gutter, laneHeight);
     context.clip();
     const begin = Math.max(0, firstFrom(columns, lane.operations, from / unit) - 1);
-    let lastPixel = -1;
-    for (let at = 0; at < begin; at++) {
+    const lastPixels = { ok: -1, fail: -1, info: -1 };
+    if (lane.firstUnknown < begin) {
       // Of unknown outcome, and from before what is in sight: it may still happen here.
-      if (columns.outcome[lane.operations[at] ?? 0] === 2) {
-        context.globalAlpha = 0.35;
-        context.fillStyle = strokes.info;
-        context.fillRect(gutter, y + laneHeight - 3, width - gutter, 1);
-        context.globalAlpha = 1;
-        break;
-      }
+      context.globalAlpha = 0.35;
+      context.fillStyle = strokes.info;
+      context.fillRect(gutter, y + laneHeight - 3, width - gutter, 1);
+      context.globalAlpha = 1;
     }
     for (let at = begin; at < lane.operations.length; at++) {
       const i = lane.operations[at] ?? 0;
@@ -91,9 +88,10 @@ export function drawLanes({ canvas, top, page, columns, view, lanes, involved, m
       const outcome = outcomes[columns.outcome[i] ?? 2] ?? 'info';
       const invoke = columns.invoke[i] ?? 0;
       const special = involved.has(invoke) || invoke === pinned;
-      // Thousands on one pixel look like one: plain ones are drawn once a pixel.
-      if (outcome === 'ok' && !special && right - left < 1 && Math.floor(left) === lastPixel) continue;
-      lastPixel = Math.floor(left);
+      // Thousands on one pixel look like one: of each outcome plain ones are drawn once a pixel.
+      const pixel = Math.floor(left);
+      if (!special && pixel === lastPixels[outcome] && (duration === never || right - left < 1)) continue;
+      lastPixels[outcome] = pixel;
       const wide = Math.max(right - left, special ? 3 : 1.5);
       if (outcome === 'info') {
         const fade = context.createLinearGradient(left, 0, width, 0);
@@ -106,9 +104,9 @@ export function drawLanes({ canvas, top, page, columns, view, lanes, involved, m
       }
       context.fillStyle = marked.has(invoke) ? badFill : fills[outcome];
       context.strokeStyle = special ? bad : strokes[outcome];
-      context.lineWidth = special ? 2 : 1;
-      context.setLineDash(outcome === 'fail' ? [3, 2] : outcome === 'info' ? [1, 2] : []);
       if (wide >= 4) {
+        context.lineWidth = special ? 2 : 1;
+        context.setLineDash(outcome === 'fail' ? [3, 2] : outcome === 'info' ? [1, 2] : []);
         context.fillRect(left + 0.5, y + 3.5, wide - 1, laneHeight - 7);
         context.strokeRect(left + 0.5, y + 3.5, wide - 1, laneHeight - 7);
       } else {
@@ -117,6 +115,7 @@ export function drawLanes({ canvas, top, page, columns, view, lanes, involved, m
       }
       if (invoke === pinned) {
         context.setLineDash([]);
+        context.lineWidth = 2;
         context.strokeStyle = ink;
         context.strokeRect(left - 1.5, y + 1.5, wide + 3, laneHeight - 3);
       }

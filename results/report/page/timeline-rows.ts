@@ -1,4 +1,4 @@
-import { type Columns, never } from '../page-data.ts';
+import { type Columns, never, outcomes } from '../page-data.ts';
 import type { ViewState } from './view.ts';
 
 /** A lane of operations that do not overlap, in order of start. */
@@ -7,6 +7,8 @@ export interface Lane {
   readonly name: string | undefined;
   readonly group: string;
   readonly operations: Uint32Array;
+  /** Where in it the first of unknown outcome stands; behind its end when there is none. */
+  readonly firstUnknown: number;
 }
 
 /** Distributes operations over lanes: grouped by key, process or node, and packed so that none covers another. */
@@ -30,7 +32,12 @@ export function lanesOf(columns: Columns, group: ViewState['group'], search: str
     )
     .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
     .flatMap(({ name, list }) =>
-      pack(columns, list).map((operations, i) => ({ name: i === 0 ? name : undefined, group: name, operations })),
+      pack(columns, list).map((operations, i) => ({
+        name: i === 0 ? name : undefined,
+        group: name,
+        operations,
+        firstUnknown: firstUnknownOf(columns, operations),
+      })),
     );
 }
 
@@ -68,6 +75,11 @@ function pack(columns: Columns, list: readonly number[]): Uint32Array[] {
     }
   }
   return lanes.map(({ operations }) => Uint32Array.from(operations));
+}
+
+function firstUnknownOf(columns: Columns, operations: Uint32Array): number {
+  const at = operations.findIndex((i) => outcomes[columns.outcome[i] ?? 0] === 'info');
+  return at < 0 ? operations.length : at;
 }
 
 /** The first operation of a lane that starts at or after a time (in the columns' unit). */
