@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Columns, PageData } from '../page-data.ts';
 import type { Story } from '../story.ts';
 import { About } from './about.tsx';
@@ -83,6 +83,9 @@ export function App({ page, columns, view }: AppProps): VNode {
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   });
+
+  // They follow the view by themselves, and are not made again with each of its steps.
+  const charts = useMemo(() => <Charts page={page} columns={columns} view={view} />, [page, columns, view]);
 
   return (
     <>
@@ -211,11 +214,7 @@ export function App({ page, columns, view }: AppProps): VNode {
         </section>
         <section id="performance" aria-labelledby="performance-title">
           <h2 id="performance-title">Latency and rate</h2>
-          {page.timed ? (
-            <Charts page={page} columns={columns} view={view} />
-          ) : (
-            <p>The history has no times: nothing can be said of latency and rate.</p>
-          )}
+          {page.timed ? charts : <p>The history has no times: nothing can be said of latency and rate.</p>}
         </section>
         {page.faults.length > 0 && <Faults page={page} view={view} />}
         <About page={page} />

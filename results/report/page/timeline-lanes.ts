@@ -102,9 +102,9 @@ export function drawLanes({ canvas, top, page, columns, view, lanes, involved, m
         context.fillRect(left, y + laneHeight - 4, width - left, 2);
         context.globalAlpha = 1;
       }
-      context.fillStyle = marked.has(invoke) ? badFill : fills[outcome];
-      context.strokeStyle = special ? bad : strokes[outcome];
       if (wide >= 4) {
+        context.fillStyle = marked.has(invoke) ? badFill : fills[outcome];
+        context.strokeStyle = special ? bad : strokes[outcome];
         context.lineWidth = special ? 2 : 1;
         context.setLineDash(outcome === 'fail' ? [3, 2] : outcome === 'info' ? [1, 2] : []);
         context.fillRect(left + 0.5, y + 3.5, wide - 1, laneHeight - 7);
