@@ -41,7 +41,7 @@ export interface CheckModel {
 
 /**
  * By its linearizability. A Jepsen text log says of a failed cas that the state was different; Porcupine's keys start
- * as empty strings. What other tools recorded is judged as they do where nothing was observed: it contradicts nothing.
+ * as empty strings.
  */
 function linear(model: string): CheckModel {
   if (!isModelName(model)) throw new Error(`no model ${model}`);
@@ -49,7 +49,6 @@ function linear(model: string): CheckModel {
     section: 'linear',
     options: ['failedCas', 'initial', 'vacuous', 'certificate'],
     defaults: (format) => ({
-      ...(format === 'ndjson' ? {} : { vacuous: 'valid' as const }),
       ...(format === 'text' ? { failedCas: 'observed' as const } : {}),
       ...(format === 'porcupine' ? { initial: '' } : {}),
     }),

@@ -57,7 +57,7 @@ export function modelFlags<T>(yargs: Argv<T>) {
     .option('vacuous', {
       ...valued,
       describe: `${forModels('vacuous')}: the verdict where nothing was observed: valid or unknown`,
-      defaultDescription: 'unknown for our own format, valid for those of other tools',
+      defaultDescription: 'unknown',
       coerce: oneOf('vacuous', vacuousVerdicts),
     })
     .option('certificate', {
