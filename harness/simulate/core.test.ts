@@ -1,5 +1,5 @@
 import t from 'tap';
-import { coreOf, type Health } from './core.ts';
+import { coreOf, type Health, isEverybodyVoter } from './core.ts';
 
 function health(given: { down?: string; unsound?: string; cut?: string; disturbed?: string }): Health {
   const has = (list: string | undefined, name: string) => (list ?? '').split(' ').includes(name);
@@ -27,4 +27,11 @@ t.test('the core is the connected majority', async (t) => {
   t.equal(core({ unsound: '5' }), '', 'a node that is not sound might lead');
   t.equal(core({ unsound: '5', cut: off('5', '1234') }), '1234');
   t.equal(core({ disturbed: '1>2' }), '');
+});
+
+t.test('in a joint configuration a majority of all nodes is not enough', async (t) => {
+  const all = [1, 2, 3, 4, 5];
+  t.ok(isEverybodyVoter({ voters: all, votersOutgoing: [] }, 5));
+  t.notOk(isEverybodyVoter({ voters: all, votersOutgoing: [1, 4, 5] }, 5), '1, 2 and 3 have no majority of 1, 4 and 5');
+  t.notOk(isEverybodyVoter({ voters: [1, 4, 5], votersOutgoing: [] }, 5));
 });

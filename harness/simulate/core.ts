@@ -11,6 +11,21 @@ export interface Health {
   isDisturbed(from: NodeId, to: NodeId): boolean;
 }
 
+/** What a node knows of who votes. */
+interface Configuration {
+  readonly voters: readonly number[];
+  /** Of a joint configuration. */
+  readonly votersOutgoing: readonly number[];
+}
+
+/**
+ * Is a majority of all nodes one for a node with such a configuration? Not in a joint one, where a majority of those
+ * that voted before must agree, too: nodes that were cut off before they heard of its end cannot elect without them.
+ */
+export function isEverybodyVoter({ voters, votersOutgoing }: Configuration, nodes: number): boolean {
+  return voters.length === nodes && votersOutgoing.length === 0;
+}
+
 /**
  * The core of a cluster (`harness/runner/core-liveness.ts`): of the live nodes that hear each other both ways, directly
  * or through others, the majority that does; empty when one of them is not sound, or not connected well with all others.

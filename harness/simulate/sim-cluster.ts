@@ -16,7 +16,7 @@ import type { Ports } from '../../system/ports.ts';
 import type { Random } from '../generator/random.ts';
 import { Administration } from '../target/administration.ts';
 import { Moments } from '../target/moments.ts';
-import { coreOf } from './core.ts';
+import { coreOf, isEverybodyVoter } from './core.ts';
 import { Coverage } from './coverage.ts';
 import { eventKind, harnessProcess, type Scheduler, SimProcess } from './scheduler.ts';
 import { HardwareClock, SimClock } from './sim-clock.ts';
@@ -418,10 +418,9 @@ export class SimCluster implements World {
     return running !== undefined && process?.paused === false;
   }
 
-  /** Also: it knows every node as a voter. */
+  /** Also: as far as it knows every node has a vote. */
   #isSound({ clock, disk, running }: SimMachine): boolean {
-    const members = running?.inspect().members() ?? [];
-    const allVote = members.length === this.nodes.length && members.every(({ learner }) => !learner);
+    const allVote = running !== undefined && isEverybodyVoter(running.inspect().configuration(), this.nodes.length);
     return clock.monotonicRate === 1 && disk.fault === undefined && allVote;
   }
 

@@ -212,12 +212,15 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   };
 }
 
-/** Six election timeouts, and as long as the worst of disks and networks may keep the leader's first entries. */
+/**
+ * Two election timeouts until peers that could not reach each other are connected again (`system/transport/peer.ts`),
+ * six for elections, and as long as the worst of disks and networks may keep the leader's first entries.
+ */
 function coreBoundMs({ tuning, disk, network }: SimulationPlan): number {
   const electionMs = tuning.electionTicks * tuning.tickMs;
   const stallMs = disk.stall === 0 ? 0 : disk.stallUs / 1000;
   const hopUs = network.latencyUs + network.jitterUs + disk.syncUs + disk.syncJitterUs;
-  return Math.ceil(6 * electionMs + 2 * stallMs + (4 * hopUs) / 1000);
+  return Math.ceil(8 * electionMs + 2 * stallMs + (4 * hopUs) / 1000);
 }
 
 function workloadNamed(name: string): Workload {

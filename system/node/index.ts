@@ -2,11 +2,10 @@ import { type HttpServer, serveHttp } from '../api/http-server.ts';
 import type { ApiRequest, ApiResponse } from '../api/request.ts';
 import { createRouter } from '../api/router.ts';
 import type { Address, Ports } from '../ports.ts';
-import { type BasicStatus, MemoryStorage, NO_DATA, NONE } from '../raft/index.ts';
+import { type BasicStatus, type ConfState, MemoryStorage, NO_DATA, NONE } from '../raft/index.ts';
 import { type OpenedStorage, openStorage } from '../storage/index.ts';
 import { Audit, type AuditSink } from './audit.ts';
 import type { NodeConfig } from './config.ts';
-import type { MemberState } from './membership.ts';
 import { bootstrapEntries, type LogSink, Node } from './node.ts';
 import { Replica } from './replica.ts';
 
@@ -32,8 +31,8 @@ export interface Inspection {
   readonly readRounds: number;
   /** Digest of the state at `applied`. */
   hash(): string;
-  /** Who belongs to the cluster, as far as this node has applied its log. */
-  members(): readonly MemberState[];
+  /** Who belongs to the cluster and votes, as far as this node has applied its log. */
+  configuration(): ConfState;
   /** Term of a log entry; undefined when it is compacted or not there. */
   termAt(index: number): number | undefined;
 }
@@ -115,7 +114,7 @@ export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSin
   }
   // A simulation inspects a node after each of its events.
   const hash = () => node.store.hash();
-  const members = () => node.members;
+  const configuration = () => node.configuration;
   const termAt = (index: number) => node.termAt(index);
   return {
     id: config.id,
@@ -129,7 +128,7 @@ export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSin
       snapshotIndex: node.snapshotIndex,
       readRounds: node.readRounds,
       hash,
-      members,
+      configuration,
       termAt,
     }),
     async stop() {

@@ -9,6 +9,7 @@ import {
   type ConfChangeSingle,
   ConfChangeTransition,
   ConfChangeType,
+  type ConfState,
   type Entry,
   EntryType,
   encodeConfChange,
@@ -181,6 +182,7 @@ export class Node {
       cluster: config.clusterId,
       self: config.id,
       listen: config.listenPeer,
+      electionMs: config.electionTicks * config.tickMs,
       ...(config.peerTls === undefined ? {} : { tls: config.peerTls }),
     };
     this.transport = new Transport(ports, transportConfig, {
@@ -221,6 +223,10 @@ export class Node {
 
   get snapshotIndex(): number {
     return this.#snapshotter.index;
+  }
+
+  get configuration(): ConfState {
+    return this.#replica.membership.confState;
   }
 
   get members(): readonly MemberState[] {

@@ -14,6 +14,8 @@ export interface TransportConfig {
   readonly listen: Address;
   /** Mutual TLS: shown to peers, and `ca` is whom to believe. */
   readonly tls?: TlsIdentity;
+  /** How soon a peer that can be reached again must hear of us. */
+  readonly electionMs: number;
 }
 
 export interface TransportHandlers {
@@ -70,9 +72,10 @@ export class Transport {
       if (peer.address.host !== address.host || peer.address.port !== address.port) peer.moveTo(address);
       return;
     }
-    const { tls } = this.#config;
+    const { tls, electionMs } = this.#config;
     const handshake = this.#handshake(id, 'messages');
-    this.#peers.set(id, new Peer(this.#ports, handshake, address, tls, () => this.#handlers.unreachable(id)));
+    const lost = () => this.#handlers.unreachable(id);
+    this.#peers.set(id, new Peer(this.#ports, { handshake, address, tls, electionMs, lost }));
   }
 
   removePeer(id: number): void {

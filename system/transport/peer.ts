@@ -20,6 +20,19 @@ export interface PeerPorts {
   readonly random: Random;
 }
 
+export interface PeerOptions {
+  readonly handshake: Handshake;
+  readonly address: Address;
+  readonly tls: TlsIdentity | undefined;
+  /**
+   * An election time-out. A dial is given up after that long, and pauses between dials grow to half of it, so that a
+   * link that is whole again carries the votes of the next elections.
+   */
+  readonly electionMs: number;
+  /** Messages were lost. */
+  readonly lost: () => void;
+}
+
 /**
  * The outgoing messages to one peer: a connection that is made again with growing pauses, and one write a turn with
  * all of the turn's frames. Messages are lost whenever the connection is: `lost` tells, once a flush.
@@ -28,6 +41,8 @@ export class Peer {
   readonly #ports: PeerPorts;
   readonly #handshake: Uint8Array;
   readonly #tls: TlsIdentity | undefined;
+  readonly #dialMsMax: number;
+  readonly #reconnectMsMax: number;
   readonly #lost: () => void;
   #address: Address;
   #connection: Connection | undefined;
@@ -35,19 +50,16 @@ export class Peer {
   #frames: Uint8Array[] = [];
   #reconnectMs = reconnectMsMin;
   #reconnect: Timer | undefined;
+  #dialledMs = 0;
   #openedMs = 0;
   #lastWriteMs = 0;
   #lastDrainMs = 0;
   #closed = false;
 
-  constructor(
-    ports: PeerPorts,
-    handshake: Handshake,
-    address: Address,
-    tls: TlsIdentity | undefined,
-    lost: () => void,
-  ) {
+  constructor(ports: PeerPorts, { handshake, address, tls, electionMs, lost }: PeerOptions) {
     this.#ports = ports;
+    this.#dialMsMax = electionMs;
+    this.#reconnectMsMax = Math.max(reconnectMsMin, Math.min(reconnectMsMax, electionMs / 2));
     this.#handshake = encodeHandshake(handshake);
     this.#address = address;
     this.#tls = tls;
@@ -84,11 +96,15 @@ export class Peer {
     else this.#write(connection, frames);
   }
 
-  /** Says something when nothing else was said lately, and gives up a connection that takes nothing. */
+  /** Says something when nothing else was said lately; gives up a dial without answer and a connection that stalls. */
   ping(): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     const nowMs = this.#ports.clock.monotonicMs();
+    if (!this.#isOpen && nowMs - this.#dialledMs > this.#dialMsMax) {
+      connection.destroy();
+      return;
+    }
     if (connection.bufferedBytes > 0 && nowMs - this.#lastDrainMs > stalledMsMax) {
       connection.destroy();
       return;
@@ -112,6 +128,7 @@ export class Peer {
 
   #connect(): void {
     this.#reconnect = undefined;
+    this.#dialledMs = this.#ports.clock.monotonicMs();
     const connection = this.#ports.network.connect(
       this.#address,
       {
@@ -127,7 +144,7 @@ export class Peer {
         closed: () => {
           // Only a connection that lasted counts as success: who refuses us closes as soon as it read who we are.
           const lastedMs = this.#isOpen ? this.#ports.clock.monotonicMs() - this.#openedMs : 0;
-          if (lastedMs > reconnectMsMax) this.#reconnectMs = reconnectMsMin;
+          if (lastedMs > this.#reconnectMsMax) this.#reconnectMs = reconnectMsMin;
           this.#connection = undefined;
           this.#isOpen = false;
           if (!this.#closed) this.#reconnectLater();
@@ -143,6 +160,6 @@ export class Peer {
     this.#lost();
     const jitterMs = (this.#ports.random.uint32() / 2 ** 32) * (this.#reconnectMs / 2);
     this.#reconnect = this.#ports.clock.setTimer(this.#reconnectMs + jitterMs, () => this.#connect());
-    this.#reconnectMs = Math.min(this.#reconnectMs * 2, reconnectMsMax);
+    this.#reconnectMs = Math.min(this.#reconnectMs * 2, this.#reconnectMsMax);
   }
 }

@@ -6,6 +6,7 @@ import { type Entry, EntryType, type Message, MessageType, newMessage } from '..
 import { FrameDecoder, FrameError } from './frame.ts';
 import { type SnapshotSink, Transport, type TransportHandlers } from './index.ts';
 import { decodeMessage, encodeMessage } from './message-codec.ts';
+import { Peer } from './peer.ts';
 
 const number = fc.maxSafeNat();
 /** Of entries: what six bytes hold, as in the log. */
@@ -84,6 +85,8 @@ interface Station {
   readonly snapshots: { message: Message; bytes: number[] }[];
 }
 
+const electionMs = 250;
+
 async function station(
   world: MemoryWorld,
   id: number,
@@ -104,7 +107,7 @@ async function station(
       arriving = [];
     },
   };
-  const config = { cluster, self: id, listen: { host: 'h', port: 1000 + id } };
+  const config = { cluster, self: id, listen: { host: 'h', port: 1000 + id }, electionMs };
   const transport = new Transport(world.ports(String(id)), config, {
     message: (message) => messages.push(message),
     unreachable: (peer) => lost.push(peer),
@@ -139,6 +142,53 @@ t.test('messages arrive; after a crash of the peer it is found again', async (t)
   one.transport.send(append(2, 1));
   one.transport.flush();
   await world.until('it arrives', () => two.messages.length === 1);
+});
+
+t.test('a peer that was away for long is found again within an election time-out', async (t) => {
+  const world = new MemoryWorld(5);
+  const one = await station(world, 1, 'c');
+  await station(world, 2, 'c');
+  one.transport.setPeer(2, { host: 'h', port: 1002 });
+  await world.until('it is connected', () => one.transport.isConnected(2));
+  world.crash('2');
+  await world.pass(30_000);
+  await station(world, 2, 'c');
+  await world.until('it is connected again', () => one.transport.isConnected(2), electionMs);
+  t.ok(one.transport.isConnected(2));
+});
+
+t.test('a dial that nobody answers is given up after an election time-out', async (t) => {
+  const world = new MemoryWorld(6);
+  const ports = world.ports('1');
+  const dialledMs: number[] = [];
+  const network: typeof ports.network = {
+    ...ports.network,
+    connect: (address, handlers) => {
+      dialledMs.push(world.nowMs);
+      const destroy = () => world.schedule(0, () => handlers.closed(undefined));
+      return {
+        remote: address,
+        bufferedBytes: 0,
+        handle() {},
+        write() {},
+        pause() {},
+        resume() {},
+        end: destroy,
+        destroy,
+      };
+    },
+  };
+  const handshake = { version: 1, cluster: 'c', from: '1', to: '2', purpose: 'messages' } as const;
+  const address = { host: 'h', port: 1002 };
+  const peer = new Peer({ ...ports, network }, { handshake, address, tls: undefined, electionMs, lost: () => {} });
+  await world.pass(electionMs - 1);
+  peer.ping();
+  t.equal(dialledMs.length, 1, 'until then it may be answered');
+  await world.pass(2);
+  peer.ping();
+  await world.pass(electionMs);
+  t.equal(dialledMs.length, 2);
+  peer.close();
 });
 
 t.test('strangers are refused', async (t) => {
