@@ -1,16 +1,15 @@
 import { describeFault, faultSpans } from '../report/fault-span.ts';
 import { pairOperations } from '../report/operation.ts';
 import { svgText } from '../report/picture/svg.ts';
+import type { Digest } from '../store/digest.ts';
 import { files } from '../store/layout.ts';
 import { readFaults, readHistory } from '../store/read.ts';
-import type { Verdict } from '../store/schema.ts';
 import { html, Markup } from './markup.ts';
 import type { NightSummary } from './nights.ts';
 import type { RunProgress } from './progress.ts';
-import { anomaliesOf, type RunFilter, type RunSummary, verdictOf } from './run-list.ts';
+import { anomaliesOf, type RunFilter, type RunName, type RunSummary, verdictOf } from './run-list.ts';
 import { drawNights, nightsOf } from './trends.ts';
 
-const shownMax = 200;
 const nightsShownMax = 60;
 
 function page(title: string, content: Markup, refreshSeconds?: number): string {
@@ -39,6 +38,7 @@ const looks: { readonly [verdict: string]: readonly [look: string, word: string]
   unknown: ['unknown', '? unknown'],
   running: ['running', '▶ running'],
   none: ['none', '– not judged'],
+  unreadable: ['none', '– cannot be read'],
 };
 
 function pill(verdict: string): Markup {
@@ -46,7 +46,7 @@ function pill(verdict: string): Markup {
   return html`<span class="pill ${look}">${word}</span>`;
 }
 
-function pathOf({ test, run, night }: RunSummary): string {
+function pathOf({ test, run, night }: RunName): string {
   const names = [...(night === undefined ? ['runs'] : ['nights', night]), test, run];
   return `/${names.map(encodeURIComponent).join('/')}/`;
 }
@@ -58,27 +58,38 @@ function options(values: readonly string[], chosen: string | undefined): Markup[
 }
 
 /** As the compare form names it: `test/run`, or `night/test/run`. */
-function nameOf({ test, run, night }: RunSummary): string {
+function nameOf({ test, run, night }: RunName): string {
   return [...(night === undefined ? [] : [night]), test, run].join('/');
 }
 
-/** All runs that a filter leaves, with the filter as a form; two of them can be marked and compared. @param first the first that is shown, from 0 */
-export function listPage(
-  all: readonly RunSummary[],
-  runs: readonly RunSummary[],
-  filter: RunFilter,
-  first = 0,
-): string {
-  const tests = [...new Set(all.map(({ test }) => test))].sort();
-  const shown = runs.slice(first, first + shownMax);
+export const shownMax = 200;
+
+export interface ListPage {
+  /** All that there are, read or not. */
+  readonly names: readonly RunName[];
+  readonly filter: RunFilter;
+  /** How many the filter leaves. */
+  readonly found: number;
+  /** The first of them that is shown, from 0. */
+  readonly first: number;
+  /** Those that are shown, at most `shownMax`; a name alone is of a folder that cannot be read. */
+  readonly shown: readonly (RunSummary | RunName)[];
+}
+
+/** The runs that a filter leaves, with the filter as a form; two of them can be marked and compared. */
+export function listPage({ names, filter, found, first, shown }: ListPage): string {
+  const tests = [...new Set(names.map(({ test }) => test))].sort();
   const rows = shown.map((run) => {
-    const anomalies = [...anomaliesOf(run)].map(([kind, count]) => (count === 1 ? kind : `${kind} ×${count}`));
     const name = nameOf(run);
+    const where = html`${run.test}${run.night === undefined ? undefined : html` <span class="quiet">night ${run.night}</span>`}`;
+    if (!('description' in run))
+      return html`<tr><td></td><td>${pill('unreadable')}</td><td>${run.run.slice(0, 100)}</td><td>${where}</td><td colspan="4"></td></tr>`;
+    const anomalies = [...anomaliesOf(run)].map(([kind, count]) => (count === 1 ? kind : `${kind} ×${count}`));
     return html`<tr>
 <td><input type="checkbox" name="run" value="${name}" aria-label="compare ${name}"></td>
 <td>${pill(verdictOf(run))}</td>
 <td><a href="${pathOf(run)}">${run.description.started.replace('T', ' ').slice(0, 19)}</a></td>
-<td>${run.test}${run.night === undefined ? undefined : html` <span class="quiet">night ${run.night}</span>`}</td>
+<td>${where}</td>
 <td>${run.description.seed}</td>
 <td>${run.description.world}</td>
 <td>${run.results?.sections.operations?.counts.invoked ?? ''}</td>
@@ -91,7 +102,7 @@ export function listPage(
   };
   return page(
     'Runs',
-    html`<section><h2>${runs.length} of ${all.length} runs</h2>
+    html`<section><h2>${found} of ${names.length} runs</h2>
 <form class="filter" method="get" action="/">
 <label>test <select name="test"><option value="">any</option>${options(tests, filter.test)}</select></label>
 <label>verdict <select name="verdict"><option value="">any</option>${options(['invalid', 'unknown', 'valid', 'running', 'none'], filter.verdict)}</select></label>
@@ -106,7 +117,7 @@ export function listPage(
 <tbody>${rows}</tbody></table></div>
 <p class="links">${first > 0 ? part(Math.max(0, first - shownMax), '← later ones') : undefined}
 ${shown.length === 0 ? undefined : html`<span class="quiet">${first + 1} to ${first + shown.length}</span>`}
-${first + shownMax < runs.length ? part(first + shownMax, 'earlier ones →') : undefined}</p>
+${first + shownMax < found ? part(first + shownMax, 'earlier ones →') : undefined}</p>
 <p class="links"><button type="submit">compare the two that are marked</button></p>
 </form></section>`,
   );
@@ -146,7 +157,7 @@ ${sections.length === 0 ? undefined : html`<ul class="checks">${sections.map(([n
   );
 }
 
-function checkLine(name: string, section: Verdict['sections'][string]): Markup {
+function checkLine(name: string, section: Digest['sections'][string]): Markup {
   const [look, sign] =
     section.valid === true ? ['valid', '✓'] : section.valid === false ? ['bad', '✕'] : ['unknown', '?'];
   return html`<li><span class="shape ${look}">${sign}</span><div><b>${name}</b> ${section.summary}</div></li>`;

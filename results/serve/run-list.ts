@@ -1,19 +1,24 @@
-import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { Digest } from '../store/digest.ts';
 import { files } from '../store/layout.ts';
-import { readTest, readVerdict } from '../store/read.ts';
-import { RunFolderError, type TestDescription, type Verdict } from '../store/schema.ts';
+import { readResultsDigest, readTest } from '../store/read.ts';
+import { RunFolderError, type TestDescription } from '../store/schema.ts';
 
-/** What a list of runs shows of one. */
-export interface RunSummary {
-  /** Its folder's names below the root. */
+/** A run folder, by its names below the root. */
+export interface RunName {
   readonly test: string;
   readonly run: string;
   /** The night that it is of; missing for a run that somebody began. */
   readonly night?: string;
+}
+
+/** What a list of runs shows of one. */
+export interface RunSummary extends RunName {
   readonly description: TestDescription;
   /** Missing while it runs, or when it never came to its verdict. */
-  readonly results?: Verdict;
+  readonly results?: Digest;
   /** Its history has grown within the last half minute and there is no verdict yet. */
   readonly running: boolean;
 }
@@ -30,28 +35,65 @@ export interface RunFilter {
 
 const runsMax = 20_000;
 const runningMs = 30_000;
+/** So many are read before other requests have their turn. */
+const readAtOnce = 50;
 
-/** Reads what is below a root of run folders, and below a folder of nights, each again only when its files have changed. */
+interface Known {
+  readonly stampMs: number;
+  readonly summary: RunSummary;
+}
+
+/**
+ * What is below a root of run folders, and below a folder of nights. Of each run it reads `test.json` and the first line
+ * of `results.json`, and again only when its folder has changed: those files are replaced, never written in place.
+ */
 export class RunList {
   readonly root: string;
   /** Each night has `runs/` with run folders of its own. Undefined when there are none. */
   readonly nightsRoot: string | undefined;
-  #known = new Map<string, { readonly stamp: string; readonly summary: RunSummary }>();
+  #known = new Map<string, Known>();
+  #reading: Promise<readonly RunSummary[]> | undefined;
 
   constructor(root: string, nightsRoot?: string) {
     this.root = root;
     this.nightsRoot = nightsRoot;
   }
 
-  /** All runs that can be read, the latest first; at most the latest 20,000. */
-  all(): readonly RunSummary[] {
+  /** The names of all runs, the latest first; at most the latest 20,000. Reads no run. */
+  names(): readonly RunName[] {
     const nights = this.nightsRoot === undefined ? [] : folders(this.nightsRoot);
     const found = [undefined, ...nights].flatMap((night) => {
-      const root = this.rootOf(night) ?? '';
-      return folders(root).flatMap((test) => folders(join(root, test)).map((run) => ({ test, run, night })));
+      const root = this.rootOf(night);
+      if (root === undefined) return [];
+      return folders(root).flatMap((test) =>
+        folders(join(root, test)).map((run) => ({ test, run, ...(night !== undefined && { night }) })),
+      );
     });
     found.sort((a, b) => (a.run < b.run ? 1 : -1));
-    return found.slice(0, runsMax).flatMap(({ test, run, night }) => this.one(test, run, night) ?? []);
+    return found.slice(0, runsMax);
+  }
+
+  /** All runs that can be read, the latest first; others are answered meanwhile. What is gone is forgotten. */
+  async all(): Promise<readonly RunSummary[]> {
+    this.#reading ??= this.#readAll().finally(() => {
+      this.#reading = undefined;
+    });
+    return await this.#reading;
+  }
+
+  async #readAll(): Promise<readonly RunSummary[]> {
+    const before = this.#known;
+    this.#known = new Map();
+    const all: RunSummary[] = [];
+    for (const [at, { test, run, night }] of this.names().entries()) {
+      if (at % readAtOnce === 0) await setImmediate();
+      const folder = this.folderOf(test, run, night);
+      const known = folder === undefined ? undefined : before.get(folder);
+      if (folder !== undefined && known !== undefined) this.#known.set(folder, known);
+      const summary = this.one(test, run, night);
+      if (summary !== undefined) all.push(summary);
+    }
+    return all;
   }
 
   /** Where the runs of a night are, or those that are of none; undefined for what is no night's name. */
@@ -62,29 +104,35 @@ export class RunList {
     return isFolder(root) ? root : undefined;
   }
 
+  /** Undefined when there is none of that name. */
+  folderOf(test: string, run: string, night?: string): string | undefined {
+    const root = this.rootOf(night);
+    if (root === undefined || !isName(test) || !isName(run) || !isFolder(join(root, test))) return undefined;
+    const folder = join(root, test, run);
+    return isFolder(folder) ? folder : undefined;
+  }
+
   /** Undefined when there is none of that name, or its test.json cannot be read. */
   one(test: string, run: string, night?: string): RunSummary | undefined {
-    const root = this.rootOf(night);
-    if (root === undefined || !isName(test) || !isName(run)) return undefined;
-    if (!isFolder(join(root, test)) || !isFolder(join(root, test, run))) return undefined;
-    const folder = join(root, test, run);
-    const stamp = [files.test, files.results].map((name) => modified(join(folder, name))).join(' ');
+    const folder = this.folderOf(test, run, night);
+    const stampMs = folder === undefined ? undefined : modified(folder);
+    if (folder === undefined || stampMs === undefined) return undefined;
     const known = this.#known.get(folder);
-    const historyMs = modified(join(folder, files.history));
-    const settled = existsSync(join(folder, files.results));
-    const running = !settled && historyMs !== undefined && Date.now() - historyMs < runningMs;
-    if (known?.stamp === stamp) return { ...known.summary, running };
+    if (known?.stampMs === stampMs) {
+      const { summary } = known;
+      return summary.results === undefined ? { ...summary, running: isGrowing(folder) } : summary;
+    }
     try {
-      const description = readTest(folder);
+      const settled = modified(join(folder, files.results)) !== undefined;
       const summary = {
         test,
         run,
         ...(night !== undefined && { night }),
-        description,
-        running,
-        ...(settled && { results: readVerdict(folder) }),
+        description: readTest(folder),
+        running: !settled && isGrowing(folder),
+        ...(settled && { results: readResultsDigest(folder) }),
       };
-      this.#known.set(folder, { stamp, summary });
+      this.#known.set(folder, { stampMs, summary });
       return summary;
     } catch (error) {
       if (error instanceof RunFolderError) return undefined;
@@ -93,17 +141,22 @@ export class RunList {
   }
 }
 
+function isGrowing(folder: string): boolean {
+  const historyMs = modified(join(folder, files.history));
+  return historyMs !== undefined && Date.now() - historyMs < runningMs;
+}
+
 /** A folder's name that cannot lead anywhere else. */
 export function isName(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name);
 }
 
+/** No links: `latest` would show its run twice, and another could lead out of the root. */
 function folders(path: string): string[] {
   if (!isFolder(path)) return [];
-  return readdirSync(path).filter((name) => isFolder(join(path, name)));
+  return readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
 }
 
-/** No links: `latest` would show its run twice, and another could lead out of the root. */
 function isFolder(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
@@ -123,7 +176,7 @@ export function verdictOf(summary: RunSummary): string {
 export function anomaliesOf({ results }: RunSummary): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { anomalies } of Object.values(results?.sections ?? {})) {
-    for (const { kind } of anomalies) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    for (const [kind, count] of Object.entries(anomalies)) counts.set(kind, (counts.get(kind) ?? 0) + count);
   }
   return counts;
 }

@@ -7,6 +7,8 @@ import t from 'tap';
 import { launchBrowser } from '../report/browser.ts';
 import { writeReport } from '../report/build.ts';
 import { hostileTexts, type SampleKind, writeSampleRun } from '../report/sample-run.ts';
+import { readResults } from '../store/read.ts';
+import { replace, writeResults } from '../store/write.ts';
 import { html } from './markup.ts';
 import { startServer } from './server.ts';
 
@@ -67,6 +69,34 @@ t.test('lists runs, and finds them by test, verdict, anomaly, seed and date', as
   t.equal(await found('from=2026-11-22&to=2026-11-22'), '5');
   t.equal(await found('from=2026-11-23'), '0');
 });
+
+t.test(
+  'of a run a list reads the beginning of its results, and that again only when they are written anew',
+  async (t) => {
+    const root = join(t.testdir(), 'runs');
+    const folder = writeSampleRun(root, { kind: 'stale-read', operations: 60 });
+    const other = await startServer({ root });
+    t.teardown(() => other.close());
+    const row = async (path: string): Promise<string> =>
+      /<tbody>([\s\S]*?)<\/tbody>/.exec((await get(other.url, path)).text)?.[1] ?? '';
+    const path = join(folder, 'results.json');
+    const results = readResults(folder);
+    const [head = ''] = readFileSync(path, 'utf8').split('\n');
+    writeFileSync(path, `${head}\n and then what nobody should read`);
+    for (const list of ['/', '/?text=nonlinear']) {
+      const text = await row(list);
+      t.match(text, /✕ violation/, list);
+      t.match(text, /<td>nonlinearizable<\/td>/, list);
+    }
+    writeResults(folder, { valid: true, sections: {} });
+    t.match(await row('/'), /✓ valid/);
+    t.match(await row('/?verdict=valid'), /✓ valid/);
+    replace(path, JSON.stringify(results));
+    t.match(await row('/'), /✕ violation[\s\S]*<td>nonlinearizable<\/td>/, 'what others wrote is read whole');
+    replace(join(folder, 'test.json'), 'half a');
+    t.match((await get(other.url, '/')).text, /1 of 1 runs[\s\S]*– cannot be read/, 'nothing is left out in silence');
+  },
+);
 
 t.test('shows one run, its report and its files', async (t) => {
   const page = await fetch(pathOf('stale-read'));

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { RunFolderError } from '../store/schema.ts';
 import { readNights } from './nights.ts';
-import { comparePage, errorPage, listPage, runPage, trendsPage } from './pages.ts';
+import { comparePage, errorPage, listPage, runPage, shownMax, trendsPage } from './pages.ts';
 import { ProgressReader } from './progress.ts';
 import { filterRuns, isName, type RunFilter, RunList, type RunSummary } from './run-list.ts';
 import { styleSheet } from './style.ts';
@@ -97,8 +97,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, contex
   const parameters = new URLSearchParams(query);
   const parts = path.split('/').slice(1).map(decoded);
   const [first = ''] = parts;
-  if (parts.length === 1 && first === '') return send(response, list(context.runs, parameters));
-  if (parts.length === 1 && first === 'trends') return send(response, trends(context.runs));
+  if (parts.length === 1 && first === '') return send(response, await list(context.runs, parameters));
+  if (parts.length === 1 && first === 'trends') return send(response, await trends(context.runs));
   if (parts.length === 1 && first === 'compare') return send(response, compare(context.runs, parameters));
   if (parts.length === 1 && first === 'style.css') return send(response, styleSheet(), 'text/css; charset=utf-8');
   if (first === 'runs') return await sendRun(request, response, undefined, parts.slice(1), context);
@@ -122,7 +122,8 @@ function decoded(part: string): string {
   }
 }
 
-function list(runs: RunList, parameters: URLSearchParams): string {
+/** Without a filter only the runs of one page are read. */
+async function list(runs: RunList, parameters: URLSearchParams): Promise<string> {
   const given = (name: string): { readonly [name: string]: string } => {
     const value = parameters.get(name)?.slice(0, 200) ?? '';
     return value === '' ? {} : { [name]: value };
@@ -134,13 +135,18 @@ function list(runs: RunList, parameters: URLSearchParams): string {
     ...given('from'),
     ...given('to'),
   };
-  const all = runs.all();
-  const from = Number(parameters.get('first') ?? 0);
-  return listPage(all, filterRuns(all, filter), filter, Number.isSafeInteger(from) && from > 0 ? from : 0);
+  const asked = Number(parameters.get('first') ?? 0);
+  const first = Number.isSafeInteger(asked) && asked > 0 ? asked : 0;
+  const names = runs.names();
+  const left = Object.keys(filter).length === 0 ? names : filterRuns(await runs.all(), filter);
+  const shown = left
+    .slice(first, first + shownMax)
+    .map((run) => ('description' in run ? run : (runs.one(run.test, run.run, run.night) ?? run)));
+  return listPage({ names, filter, found: left.length, first, shown });
 }
 
-function trends(runs: RunList): string {
-  return trendsPage(runs.all(), runs.nightsRoot === undefined ? [] : readNights(runs.nightsRoot));
+async function trends(runs: RunList): Promise<string> {
+  return trendsPage(await runs.all(), runs.nightsRoot === undefined ? [] : readNights(runs.nightsRoot));
 }
 
 function compare(runs: RunList, parameters: URLSearchParams): string {

@@ -5,6 +5,7 @@ import { HistoryError } from '../../checker/history/history-error.ts';
 import { parseNdjson } from '../../checker/history/ndjson.ts';
 import type { Op } from '../../checker/history/op.ts';
 import type { Results } from '../../checker/verdict.ts';
+import { type Digest, digestOf, readDigest } from './digest.ts';
 import { files } from './layout.ts';
 import {
   type Fault,
@@ -16,11 +17,9 @@ import {
   parseResults,
   parseStepViolation,
   parseTest,
-  parseVerdict,
   RunFolderError,
   type StepViolation,
   type TestDescription,
-  type Verdict,
 } from './schema.ts';
 
 /** Lines of a file, with what had to be left out. */
@@ -54,10 +53,10 @@ export function readResults(folder: string): Results {
   return parseResults(text(path), path);
 }
 
-/** The same without its evidence, for lists. */
-export function readVerdict(folder: string): Verdict {
+/** The same without its evidence, for lists: of what this version wrote, only the beginning is read. */
+export function readResultsDigest(folder: string): Digest {
   const path = join(folder, files.results);
-  return parseVerdict(text(path), path);
+  return orRunFolderError(path, () => readDigest(path)) ?? digestOf(readResults(folder));
 }
 
 export function readHistory(folder: string): Lines<Op> {
@@ -140,8 +139,12 @@ function text(path: string): string {
 }
 
 function bytes(path: string): Buffer {
+  return orRunFolderError(path, () => readFileSync(path));
+}
+
+function orRunFolderError<T>(path: string, read: () => T): T {
   try {
-    return readFileSync(path);
+    return read();
   } catch (error) {
     throw new RunFolderError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
   }

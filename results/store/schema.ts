@@ -115,26 +115,6 @@ const results = z.object({
   sections: z.record(z.string(), section),
 });
 
-/** What a list of runs needs of `results.json`; evidence is left unread, as there may be much of it. */
-const verdict = z.object({
-  valid: z.union([z.boolean(), z.literal('unknown')]),
-  sections: z.record(
-    z.string(),
-    z.object({
-      valid: z.union([z.boolean(), z.literal('unknown')]),
-      summary: z.string(),
-      anomalies: z.array(z.object({ kind: z.string() })),
-      counts: z.record(z.string(), z.number()),
-    }),
-  ),
-});
-
-export type Verdict = z.infer<typeof verdict>;
-
-export function parseVerdict(text: string, where: string): Verdict {
-  return checked(verdict, jsonOf(text, where), where);
-}
-
 /**
  * A line of `steps.ndjson`, which only the simulated world writes: an invariant of the nodes' true state that was
  * seen broken between two events.

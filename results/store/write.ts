@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import type { Op } from '../../checker/history/op.ts';
 import type { Results } from '../../checker/verdict.ts';
 import { LineWriter } from './append.ts';
+import { resultsText } from './digest.ts';
 import { files, runId, safeName } from './layout.ts';
 import type { Fault, TestDescription } from './schema.ts';
 
@@ -56,7 +57,7 @@ export function createRun(root: string, test: TestDescription): RunWriter {
 
 /** Replaces `results.json`, also of a run that is judged again. */
 export function writeResults(folder: string, results: Results): void {
-  replace(join(folder, files.results), `${JSON.stringify(results, null, 2)}\n`);
+  replace(join(folder, files.results), resultsText(results));
 }
 
 function writeTest(folder: string, test: TestDescription): void {
