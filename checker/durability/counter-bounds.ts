@@ -1,4 +1,4 @@
-import { pairCalls } from '../history/calls.ts';
+import { outcomeOf, pairCalls } from '../history/calls.ts';
 import { Events, FAIL, OK } from '../history/events.ts';
 import type { History, Value } from '../history/op.ts';
 import { type Section, unknown } from '../verdict.ts';
@@ -40,7 +40,7 @@ export function checkCounterBounds(history: History | Events): Section {
   for (let call = 0; call < calls.length; call++) {
     const invoked = calls.invoke[call]!;
     const completed = calls.complete[call]!;
-    const outcome = calls.outcome[call]!;
+    const outcome = outcomeOf(events, completed);
     const f = events.names[events.f[invoked]!];
     if (outcome === FAIL || (f !== 'add' && (f !== 'read' || outcome !== OK))) continue;
     const at = f === 'add' ? invoked : completed;

@@ -1,4 +1,4 @@
-import { pairCalls } from '../history/calls.ts';
+import { outcomeOf, pairCalls } from '../history/calls.ts';
 import { canonical, Events, FAIL, OK } from '../history/events.ts';
 import type { History, Value } from '../history/op.ts';
 import { type Section, unknown } from '../verdict.ts';
@@ -53,7 +53,7 @@ export function checkSetFull(history: History | Events, options: SetFullOptions 
     const audit = sets.get(key) ?? new SetAudit(events.op(invoked).key);
     sets.set(key, audit);
     const completed = calls.complete[call]!;
-    const outcome = calls.outcome[call]!;
+    const outcome = outcomeOf(events, completed);
     const f = events.names[events.f[invoked]!];
     if (f === 'add') audit.add(events.valueAt(invoked), invoked, outcome === OK ? completed : NEVER, outcome !== FAIL);
     if (f !== 'read' || outcome !== OK) continue;

@@ -1,4 +1,4 @@
-import { pairCalls } from '../history/calls.ts';
+import { outcomeOf, pairCalls } from '../history/calls.ts';
 import { canonical, Events, FAIL, OK } from '../history/events.ts';
 import { HistoryError } from '../history/history-error.ts';
 import type { History, Value } from '../history/op.ts';
@@ -89,8 +89,9 @@ function read(events: Events): { readonly writes: readonly Write[]; readonly wat
     const invoked = calls.invoke[call]!;
     const f = events.names[events.f[invoked]!];
     if (f === 'write' || f === 'delete') {
-      const isOk = calls.outcome[call] === OK;
       const completed = calls.complete[call]!;
+      const outcome = outcomeOf(events, completed);
+      const isOk = outcome === OK;
       const answer = isOk ? events.valueAt(completed) : null;
       writes.push({
         revision: Array.isArray(answer) && typeof answer[0] === 'number' ? answer[0] : UNTOLD,
@@ -98,7 +99,7 @@ function read(events: Events): { readonly writes: readonly Write[]; readonly wat
         value: f === 'delete' ? null : events.valueAt(invoked),
         invoked,
         completed: isOk ? completed : NEVER,
-        mayHaveHappened: calls.outcome[call] !== FAIL,
+        mayHaveHappened: outcome !== FAIL,
       });
     } else if (f === 'watch') {
       const completed = completions.get(invoked);

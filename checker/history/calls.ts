@@ -1,4 +1,4 @@
-import { type Events, INFO, INVOKE, NO_PROCESS, NONE } from './events.ts';
+import { type Events, FAIL, INFO, INVOKE, NO_PROCESS, NONE, OK, type Ref } from './events.ts';
 import { HistoryError } from './history-error.ts';
 
 /** The completion of a call that never completed: after everything. */
@@ -14,28 +14,57 @@ export interface Calls {
   readonly invoke: Int32Array<ArrayBuffer>;
   /** `OPEN` for unknown outcomes. */
   readonly complete: Int32Array<ArrayBuffer>;
-  /** `OK`, `FAIL` or `INFO`. */
-  readonly outcome: Uint8Array<ArrayBuffer>;
 }
 
-const DENSE_PROCESSES = 1 << 20;
+/** Calls key after key, each key's in order of invocation: those of `keys[k]` are `[offsets[k], offsets[k + 1])`. */
+export interface KeyedCalls extends Calls {
+  /** In order of first appearance. */
+  readonly keys: readonly Ref[];
+  readonly offsets: Int32Array<ArrayBuffer>;
+}
+
+/** Is told of calls as they are paired, so that what it makes of them needs no pass of its own. */
+export interface CallListener {
+  /** Call `i` was invoked at an event. */
+  invoked(i: number, at: number): void;
+  /** Call `i` completed, with `ok` or `fail`. */
+  completed(i: number, invoke: number, complete: number): void;
+}
+
+/** How a call ended, by its completion. */
+export function outcomeOf(events: Events, complete: number): typeof OK | typeof FAIL | typeof INFO {
+  if (complete === OPEN) return INFO;
+  return events.type[complete] === OK ? OK : FAIL;
+}
 
 /**
  * Pairs invocations with completions. Events that are not a client's are left out.
  *
- * Here and in `groupCalls` a long loop is a function of its own with nothing after it: the engine compiles it while it
- * runs, and throws that away at the first line that it had not seen run.
+ * Here and in `pairCallsByKey` a long loop is a function of its own with nothing after it: the engine compiles it
+ * while it runs, and throws that away at the first line that it had not seen run.
  *
  * @throws HistoryError when a process completes what it did not invoke, or invokes while it is busy.
  */
 export function pairCalls(events: Events): Calls {
-  const count = countInvocations(events);
-  const invoke = new Int32Array(count);
-  const complete = new Int32Array(count).fill(OPEN);
-  const outcome = new Uint8Array(count).fill(INFO);
-  const calls = { length: count, invoke, complete, outcome };
-  pairEvents(events, calls, new Int32Array(largestProcess(events) + 1));
+  const length = countInvocations(events);
+  const calls = { length, invoke: new Int32Array(length), complete: new Int32Array(length) };
+  pairEvents(events, new Places(), calls, undefined, new Int32Array(largestProcess(events) + 1));
   return calls;
+}
+
+/**
+ * The same, key by key: memory is read in order; what is written goes to as many places as there are keys.
+ *
+ * @param listenerOf makes what is told of each call, given how many there are
+ */
+export function pairCallsByKey(events: Events, listenerOf?: (length: number) => CallListener): KeyedCalls {
+  const keys = new Places();
+  keys.count(events);
+  const offsets = keys.offsets();
+  const length = offsets[keys.keys.length]!;
+  const calls = { length, invoke: new Int32Array(length), complete: new Int32Array(length) };
+  pairEvents(events, keys, calls, listenerOf?.(length), new Int32Array(largestProcess(events) + 1));
+  return { ...calls, keys: keys.keys, offsets };
 }
 
 function countInvocations({ length, type, process }: Events): number {
@@ -44,6 +73,8 @@ function countInvocations({ length, type, process }: Events): number {
   return count;
 }
 
+const DENSE_PROCESSES = 1 << 20;
+
 /** The largest number of a process that a table has room for. */
 function largestProcess({ length, process }: Events): number {
   let most = 0;
@@ -51,12 +82,90 @@ function largestProcess({ length, process }: Events): number {
   return most;
 }
 
+/** Keys from -NEAR_KEYS to NEAR_KEYS are found in a table, others in a map. */
+const NEAR_KEYS = 1 << 16;
+
+/** Where the calls on each key go; until keys are counted, all are taken for one. */
+class Places {
+  /** In order of first appearance. */
+  readonly keys: Ref[] = [];
+  readonly #sizes: number[] = [];
+  #least = 0;
+  /** The numbers of keys from the least on, plus one. */
+  #near = new Int32Array(0);
+  readonly #far = new Map<Ref, number>();
+  /** By number of a key: where its next call goes. */
+  #next = new Int32Array(1);
+
+  count(events: Events): void {
+    this.#least = leastKey(events);
+    this.#near = new Int32Array(mostKey(events) - this.#least + 1);
+    this.#countCalls(events);
+  }
+
+  #countCalls({ length, type, process, key }: Events): void {
+    for (let at = 0; at < length; at++) {
+      if (type[at] !== INVOKE || process[at] === NO_PROCESS) continue;
+      const one = key[at]!;
+      let id = this.#numberOf(one);
+      if (id === -1) {
+        id = this.keys.length;
+        this.#enter(one, id);
+      }
+      this.#sizes[id]!++;
+    }
+  }
+
+  #numberOf(key: Ref): number {
+    const at = key - this.#least;
+    return at >= 0 && at < this.#near.length ? this.#near[at]! - 1 : (this.#far.get(key) ?? -1);
+  }
+
+  #enter(key: Ref, id: number): void {
+    const at = key - this.#least;
+    if (at >= 0 && at < this.#near.length) this.#near[at] = id + 1;
+    else this.#far.set(key, id);
+    this.keys.push(key);
+    this.#sizes.push(0);
+  }
+
+  /** Where the calls on each key begin, and, last, how many there are. */
+  offsets(): Int32Array<ArrayBuffer> {
+    const offsets = new Int32Array(this.keys.length + 1);
+    for (const [id, size] of this.#sizes.entries()) offsets[id + 1] = offsets[id]! + size;
+    this.#next = offsets.slice();
+    return offsets;
+  }
+
+  /** The place of the next call on a key. */
+  take(key: Ref): number {
+    return this.#next[this.keys.length === 0 ? 0 : this.#numberOf(key)]!++;
+  }
+}
+
+function leastKey({ length, key }: Events): number {
+  let least = 0;
+  for (let at = 0; at < length; at++) if (key[at]! < least && key[at]! >= -NEAR_KEYS) least = key[at]!;
+  return least;
+}
+
+function mostKey({ length, key }: Events): number {
+  let most = 0;
+  for (let at = 0; at < length; at++) if (key[at]! > most && key[at]! < NEAR_KEYS) most = key[at]!;
+  return most;
+}
+
 /** @param dense for the call that each process is busy with, plus one; processes beyond it (rare) go to a map */
-function pairEvents(events: Events, { invoke, complete, outcome }: Calls, dense: Int32Array): void {
+function pairEvents(
+  events: Events,
+  places: Places,
+  { invoke, complete }: Calls,
+  listener: CallListener | undefined,
+  dense: Int32Array,
+): void {
   const { length, type, process, f, key } = events;
   const sparse = new Map<number, number>();
   const room = dense.length;
-  let next = 0;
   for (let at = 0; at < length; at++) {
     const p = process[at]!;
     if (p < 0) continue;
@@ -69,8 +178,11 @@ function pairEvents(events: Events, { invoke, complete, outcome }: Calls, dense:
           `process ${p} invokes ${nameOf(events, at)} while its call of event ${invoke[busy - 1]} is open`,
         );
       }
-      invoke[next++] = at;
-      now = next;
+      const i = places.take(key[at]!);
+      invoke[i] = at;
+      complete[i] = OPEN;
+      listener?.invoked(i, at);
+      now = i + 1;
     } else if (busy === 0) {
       // Jepsen logs what is not a client's call as an info without an invocation.
       if (type[at] === INFO) continue;
@@ -85,7 +197,7 @@ function pairEvents(events: Events, { invoke, complete, outcome }: Calls, dense:
       }
       if (type[at] !== INFO) {
         complete[busy - 1] = at;
-        outcome[busy - 1] = type[at]!;
+        listener?.completed(busy - 1, from, at);
       }
     }
     if (p < room) dense[p] = now;
@@ -99,90 +211,4 @@ function nameOf(events: Events, at: number): string {
 
 function broken(at: number, what: string): HistoryError {
   return new HistoryError(`event ${at}: ${what}`);
-}
-
-/** The calls on each key: `order[offsets[k]..offsets[k + 1])` are their numbers, in order of invocation. */
-export interface KeyGroups {
-  readonly keys: readonly number[];
-  readonly order: Int32Array<ArrayBuffer>;
-  readonly offsets: Int32Array<ArrayBuffer>;
-  /** Where each call stands in `order`. */
-  readonly places: Int32Array<ArrayBuffer>;
-}
-
-/** Keys from -NEAR_KEYS to NEAR_KEYS are found in a table, others in a map. */
-const NEAR_KEYS = 1 << 16;
-
-/** Groups calls by a reference each, in order of first appearance. */
-export function groupCalls({ length, invoke }: Calls, keyOf: Int32Array): KeyGroups {
-  const keys: number[] = [];
-  const sizes: number[] = [];
-  const groups = new Int32Array(length);
-  const least = leastKey(invoke, keyOf);
-  const near = new Int32Array(mostKey(invoke, keyOf) - least + 1);
-  numberKeys(invoke, keyOf, least, near, keys, sizes, groups);
-  const offsets = new Int32Array(keys.length + 1);
-  for (let id = 0; id < keys.length; id++) offsets[id + 1] = offsets[id]! + sizes[id]!;
-  const order = new Int32Array(length);
-  // The numbers of keys become places.
-  putInOrder(groups, order, offsets.slice(0, keys.length));
-  return { keys, order, offsets, places: groups };
-}
-
-function leastKey(invoke: Int32Array, keyOf: Int32Array): number {
-  let least = 0;
-  for (let i = 0; i < invoke.length; i++) {
-    const key = keyOf[invoke[i]!]!;
-    if (key < least && key >= -NEAR_KEYS) least = key;
-  }
-  return least;
-}
-
-function mostKey(invoke: Int32Array, keyOf: Int32Array): number {
-  let most = 0;
-  for (let i = 0; i < invoke.length; i++) {
-    const key = keyOf[invoke[i]!]!;
-    if (key > most && key < NEAR_KEYS) most = key;
-  }
-  return most;
-}
-
-/**
- * Puts the number of each call's key into `groups`.
- *
- * @param near for the numbers, plus one, of the keys from `least` on
- */
-function numberKeys(
-  invoke: Int32Array,
-  keyOf: Int32Array,
-  least: number,
-  near: Int32Array,
-  keys: number[],
-  sizes: number[],
-  groups: Int32Array,
-): void {
-  const far = new Map<number, number>();
-  for (let i = 0; i < groups.length; i++) {
-    const key = keyOf[invoke[i]!]!;
-    const at = key - least;
-    const isNear = at >= 0 && at < near.length;
-    let id = isNear ? near[at]! - 1 : (far.get(key) ?? -1);
-    if (id === -1) {
-      id = keys.length;
-      if (isNear) near[at] = id + 1;
-      else far.set(key, id);
-      keys.push(key);
-      sizes.push(0);
-    }
-    groups[i] = id;
-    sizes[id]!++;
-  }
-}
-
-function putInOrder(groups: Int32Array, order: Int32Array, cursor: Int32Array): void {
-  for (let i = 0; i < groups.length; i++) {
-    const place = cursor[groups[i]!]!++;
-    groups[i] = place;
-    order[place] = i;
-  }
 }

@@ -1,20 +1,23 @@
 import type { Op, OpType, Value } from './op.ts';
 
 /**
- * A reference to a value inside an `Events`: a number from 0 to 2^30-1 stands for itself, a negative one for an
+ * A reference to a value inside an `Events`: one more than a number from 0 to 2^30-1, or a negative one for an
  * interned value, so that the common histories need no table of values at all.
  */
 export type Ref = number;
 
 /** The reference to `null`. */
 export const NULL: Ref = -1;
-/** No value at all: an operation without `key`, a value that is not a pair. */
-export const NONE: Ref = -0x80000000;
+/**
+ * No value at all: an operation without `key`, a value that is not a pair. That is what fresh memory holds, so that
+ * what is hardly used of a column is never touched, and costs nothing.
+ */
+export const NONE: Ref = 0;
 /**
  * In `b`: the value of a transaction, which is left as it was written, since interning every one of them would cost
  * more than judging them. `a` is where it begins in `source`, or `NULL` where only `valueAt` has it.
  */
-export const UNREAD: Ref = NONE + 1;
+export const UNREAD: Ref = -0x80000000;
 /** The function whose values are left unread. */
 const TRANSACTION = 'txn';
 /** The process of whatever is not a client: faults, notes of the harness. */
@@ -27,6 +30,7 @@ export const INFO = 3;
 const TYPES: readonly OpType[] = ['invoke', 'ok', 'fail', 'info'];
 const TYPE_OF: { readonly [type in OpType]: number } = { invoke: INVOKE, ok: OK, fail: FAIL, info: INFO };
 
+/** The largest integer that needs no table. */
 const INTEGER_MAX = 0x3fffffff;
 
 /** Equal values have equal texts, whatever the order of an object's members. */
@@ -60,6 +64,8 @@ export class Events {
   error: Int32Array<ArrayBuffer>;
   /** Names of functions, by the numbers in `f`. */
   readonly names: string[] = [];
+  /** Whether there is anything in `b`: where not, it is better left alone. */
+  paired = false;
   /** The bytes that the history was read from. */
   readonly source: Uint8Array | undefined;
   #nameIds = new Map<string, number>();
@@ -104,6 +110,7 @@ export class Events {
     const mine = [events.type, events.process, events.f, events.key, events.a, events.b, events.error];
     for (const [at, column] of mine.entries()) column.set(packed.columns[at]!);
     events.length = packed.length;
+    events.paired = true;
     for (const name of packed.names) events.name(name);
     for (const value of packed.values.slice(1)) {
       events.#values.push(value);
@@ -121,8 +128,9 @@ export class Events {
     if (op.f === TRANSACTION && Array.isArray(op.value)) {
       this.a[at] = NULL;
       this.b[at] = UNREAD;
+      this.paired = true;
     } else this.setValue(at, op.value ?? null);
-    this.error[at] = op.error === undefined ? NONE : this.ref(op.error);
+    if (op.error !== undefined) this.error[at] = this.ref(op.error);
   }
 
   /** Makes room for one more event and returns its index; its columns are the caller's to fill. */
@@ -135,6 +143,7 @@ export class Events {
     if (Array.isArray(value) && value.length === 2) {
       this.a[at] = this.ref(value[0] as Value);
       this.b[at] = this.ref(value[1] as Value);
+      this.paired = true;
     } else {
       this.a[at] = this.ref(value);
       this.b[at] = NONE;
@@ -154,7 +163,7 @@ export class Events {
 
   /** The reference to a value. Equal values have equal references. */
   ref(value: Value): Ref {
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= INTEGER_MAX) return value + 0;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= INTEGER_MAX) return value + 1;
     const text = canonical(value);
     let ref = this.#refs.get(text);
     if (ref === undefined) {
@@ -166,7 +175,7 @@ export class Events {
   }
 
   value(ref: Ref): Value {
-    if (ref >= 0) return ref;
+    if (ref > 0) return ref - 1;
     const value = this.#values[-1 - ref];
     if (value === undefined) throw new RangeError(`no value has the reference ${ref}`);
     return value;
@@ -174,6 +183,7 @@ export class Events {
 
   /** The value of an event, put together again. */
   valueAt(at: number): Value {
+    if (!this.paired) return this.value(this.a[at]!);
     if (this.b[at] === UNREAD) return this.#whole(at).value ?? null;
     const a = this.value(this.a[at]!);
     return this.b[at] === NONE ? a : [a, this.value(this.b[at]!)];

@@ -16,6 +16,8 @@ const SLOW = -1;
 const TAIL_BYTES = 64;
 const SAMPLE_BYTES = 1 << 16;
 const BYTES_MAX = 0xffffffff;
+/** Of so many lines the place of one is kept, as a power of two. */
+const STARTS_SHIFT = 5;
 const LINE_BYTES_MAX = 1 << 28;
 /** A value that begins later than this cannot be left unread: no column holds the place. */
 const UNREAD_AT_MAX = 0x7fffffff;
@@ -58,8 +60,8 @@ class Lines {
   readonly events: Events;
   readonly #bytes: Uint8Array;
   readonly #decoder = new TextDecoder('utf-8', { fatal: true });
-  /** Where the line of each event starts. */
-  #starts: Uint32Array<ArrayBuffer>;
+  /** Where the line of every 32nd event starts. */
+  readonly #starts: number[] = [];
   // Strings that were seen, found by their bytes: an open-addressing table over where each was first seen.
   #texts = 0;
   #textHash = new Int32Array(256);
@@ -76,7 +78,6 @@ class Lines {
     for (const byte of sample) if (byte === 0x0a) newlines++;
     const capacity = Math.ceil((bytes.length / Math.max(1, sample.length)) * newlines * 1.02) + 16;
     this.events = new Events(capacity, (index) => this.#whole(index), bytes);
-    this.#starts = new Uint32Array(capacity);
   }
 
   /** Reads the line at `from` into the columns; gives the start of the next, or `SLOW` and nothing has happened. */
@@ -197,7 +198,7 @@ class Lines {
             value = value * 10 + c - 0x30;
             c = b[++at]!;
           } while (c >= 0x30 && c <= 0x39 && at < digits);
-          first = value;
+          first = value + 1;
         } else {
           at = this.#scalar(at);
           if (at === SLOW) return SLOW;
@@ -242,8 +243,11 @@ class Lines {
     events.f[index] = f;
     events.key[index] = key;
     events.a[index] = first;
-    events.b[index] = second;
-    events.error[index] = error;
+    if (second !== NONE) {
+      events.b[index] = second;
+      events.paired = true;
+    }
+    if (error !== NONE) events.error[index] = error;
     this.#startsAt(index, from);
     return at + 2;
   }
@@ -289,9 +293,21 @@ class Lines {
   }
 
   #whole(index: number): Op {
-    const from = this.#starts[index]!;
+    let from = this.#starts[index >> STARTS_SHIFT]!;
+    for (let before = index & ((1 << STARTS_SHIFT) - 1); ; before--) {
+      let end = this.#endOfLine(from);
+      while (this.#isBlank(from, end)) {
+        from = end + 1;
+        end = this.#endOfLine(from);
+      }
+      if (before === 0) return { ...this.#read(from, end, undefined), index };
+      from = end + 1;
+    }
+  }
+
+  #endOfLine(from: number): number {
     const end = this.#bytes.indexOf(0x0a, from);
-    return { ...this.#read(from, end === -1 ? this.#bytes.length : end, undefined), index };
+    return end === -1 ? this.#bytes.length : end;
   }
 
   #isBlank(from: number, to: number): boolean {
@@ -303,12 +319,7 @@ class Lines {
   }
 
   #startsAt(index: number, from: number): void {
-    if (index >= this.#starts.length) {
-      const wider = new Uint32Array(this.events.type.length);
-      wider.set(this.#starts);
-      this.#starts = wider;
-    }
-    this.#starts[index] = from;
+    if ((index & ((1 << STARTS_SHIFT) - 1)) === 0) this.#starts.push(from);
   }
 
   /** The reference that `#scalar` found. */
@@ -321,7 +332,7 @@ class Lines {
     let c = b[at]!;
     if (c >= 0x30 && c <= 0x39) {
       if (c === 0x30) {
-        this.#found = 0;
+        this.#found = 1;
         return at + 1;
       }
       let value = 0;
@@ -330,7 +341,7 @@ class Lines {
         value = value * 10 + c - 0x30;
         c = b[++at]!;
       } while (c >= 0x30 && c <= 0x39 && at < digits);
-      this.#found = value;
+      this.#found = value + 1;
       return at;
     }
     if (c === 0x22) {

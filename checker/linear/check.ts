@@ -1,75 +1,24 @@
-import { type Calls, groupCalls, OPEN, pairCalls } from '../history/calls.ts';
-import { Events, NONE, OK, type Ref } from '../history/events.ts';
+import { type KeyedCalls, pairCalls, pairCallsByKey } from '../history/calls.ts';
+import { Events, NONE, type Ref } from '../history/events.ts';
 import type { History, Value } from '../history/op.ts';
 import type { Model } from '../model/model.ts';
-import { isModelName, type ModelName, modelNames, models } from '../model/models.ts';
+import { models } from '../model/models.ts';
 import { Transitions } from '../model/transitions.ts';
-import { type Anomaly, type Section, unknown, type Valid, worst } from '../verdict.ts';
-import type { ZoneConflict } from './clusters.ts';
+import type { Section } from '../verdict.ts';
 import type { Suspects } from './elements.ts';
-import { type Call, describeCall, describeState, searchCalls, shrink } from './explain.ts';
-import { type FailedCas, failedAs, operationOf } from './operations.ts';
+import { type Call, describeState, searchCalls } from './explain.ts';
+import { operationOf } from './operations.ts';
+import { boundsOf, type LinearOptions, modelOf } from './options.ts';
 import type { Prefix, SearchBounds, SearchResult } from './problem.ts';
 import { checkBag, checkFifo } from './queues.ts';
-import { CAS, callsUntil, READ, type RegisterCalls, Registers, WRITE } from './register-calls.ts';
+import { type RegisterCalls, Registers } from './register-calls.ts';
 import { RegisterProblems } from './register-problems.ts';
 import { Search } from './search.ts';
+import { type KeyVerdict, sectionOf } from './section.ts';
 import { byElement, checkSet } from './sets.ts';
 import { checkStack } from './stacks.ts';
+import { Violations } from './violations.ts';
 import { Zones } from './zones.ts';
-
-export interface LinearOptions {
-  /** One of ours by name, or your own. */
-  readonly model: ModelName | Model<unknown>;
-  /**
-   * Whether a `fail` of a cas is an observation that the state was different. Default: exactly when its error is
-   * `cas-mismatch`.
-   */
-  readonly failedCas?: FailedCas;
-  /** The state before the first operation; the model's own default when absent. */
-  readonly initial?: Value;
-  /** The verdict on a history in which nothing tells anything of the state; default `unknown`. */
-  readonly vacuous?: Vacuous;
-  /** Bound on time, counted by `now`; default 60,000. Reached: `unknown`. */
-  readonly timeMaxMs?: number;
-  /** A clock, in milliseconds. Without one only the bound on memory holds. */
-  readonly now?: () => number;
-  /** Bound on the configurations that the search of one key may hold at once; default 1,000,000. Reached: `unknown`. */
-  readonly configurationsMax?: number;
-  /** Whether violations are shrunk and explained; default true. */
-  readonly explain?: boolean;
-  /** Puts the linearization of every valid key into `details.certificates`. */
-  readonly certificate?: boolean;
-}
-
-/**
- * A history in which nothing was observed contradicts nothing. Whether that makes it valid depends on who asks: of a
- * run it shows that nothing was tested, which is unknown; of another tool's history the question may be just that.
- */
-export type Vacuous = 'valid' | 'unknown';
-
-const TIME_MAX_MS = 60_000;
-const CONFIGURATIONS_MAX = 1_000_000;
-/** Bound on the time for making a violation small, beyond that of finding it. */
-const SHRINK_MAX_MS = 2_000;
-/** How many violations are shrunk and explained; further keys are only named. */
-const EXPLAINED_MAX = 8;
-
-/** How a key was decided: by the zones of its values, by looking at elements, or by the general search. */
-type Path = 'zones' | 'elements' | 'search';
-
-/** What became of one key: plain data, so that it can come from a worker thread. */
-export interface KeyVerdict {
-  readonly key: Ref;
-  readonly valid: Valid;
-  readonly path: Path;
-  readonly operations: number;
-  readonly reason?: string;
-  readonly anomaly?: Anomaly;
-  readonly frontier?: Value;
-  /** Indices of invocations, in the order of a linearization. */
-  readonly order?: readonly number[];
-}
 
 /**
  * Whether a history is linearizable with respect to a model (Herlihy & Wing 1990), key by key (locality).
@@ -81,7 +30,8 @@ export interface KeyVerdict {
 export function checkLinear(history: History | Events, options: LinearOptions): Section {
   const events = history instanceof Events ? history : Events.of(history);
   const check = new LinearCheck(events, options);
-  return conclude(events, options, check.calls, check.keys(undefined));
+  const verdicts = check.keys(undefined);
+  return sectionOf(events, options, check.calls, verdicts);
 }
 
 /** Judges keys one by one: all, or only these. The verdicts of several parts make one with `concludeLinear`. */
@@ -91,48 +41,14 @@ export function checkKeys(events: Events, options: LinearOptions, only?: Readonl
 
 /** The section that the verdicts of all keys make. */
 export function concludeLinear(events: Events, options: LinearOptions, verdicts: readonly KeyVerdict[]): Section {
-  return conclude(events, options, pairCalls(events), verdicts);
+  return sectionOf(events, options, pairCalls(events), verdicts);
 }
 
-function conclude(events: Events, options: LinearOptions, calls: Calls, verdicts: readonly KeyVerdict[]): Section {
-  const model = modelOf(options.model);
-  const { length, complete } = calls;
-  if (length === 0) return uninformed('the history holds no operation of a client', events.length, options);
-  let completed = 0;
-  for (let i = 0; i < length; i++) if (complete[i] !== OPEN) completed++;
-  const counts = { operations: length, completed, unknownOutcomes: length - completed, keys: verdicts.length };
-  const section = sectionOf(events, model, verdicts, counts);
-  if (section.valid !== true || isInformed(events, calls, model, options.failedCas)) return section;
-  return uninformed('nothing in the history tells anything of the state: no reads', events.length, options, section);
-}
-
-/** The section on a history that tells nothing, of this many events. One that holds nothing at all is never valid. */
-export function uninformed(
-  reason: string,
-  events: number,
-  { vacuous }: LinearOptions,
-  { counts, details }: Pick<Section, 'counts' | 'details'> = { counts: { operations: 0 } },
-): Section {
-  if (vacuous !== 'valid' || events === 0) return unknown(reason, counts);
-  return {
-    valid: true,
-    summary: `vacuously linearizable: ${reason}`,
-    anomalies: [],
-    counts,
-    ...(details && { details }),
-  };
-}
-
-/** Whether any call's answer says something of the state, so that a verdict rests on something. */
-function isInformed(events: Events, calls: Calls, model: Model<unknown>, failedCas: FailedCas | undefined): boolean {
-  const { f, names } = events;
-  const { length, invoke, complete, outcome } = calls;
-  const blind = Uint8Array.from(names, (name) => (model.blind?.includes(name) ? 1 : 0));
-  for (let i = 0; i < length; i++) {
-    if (complete[i] === OPEN || blind[f[invoke[i]!]!] === 1) continue;
-    if (outcome[i] === OK || failedAs(events, model, invoke[i]!, complete[i]!, failedCas)) return true;
-  }
-  return false;
+/** A key, and where its calls are among all. */
+interface KeyRange {
+  readonly key: Ref;
+  readonly from: number;
+  readonly to: number;
 }
 
 class LinearCheck {
@@ -140,25 +56,34 @@ class LinearCheck {
   readonly #options: LinearOptions;
   readonly #model: Model<unknown>;
   readonly #initial: unknown;
-  readonly calls: Calls;
+  readonly calls: KeyedCalls;
+  /** Present for models of registers. */
+  readonly #registers: Registers | undefined;
   readonly #transitions: Transitions<unknown>;
   readonly #zones = new Zones();
   readonly #problems: RegisterProblems;
   readonly #bounds: SearchBounds;
+  readonly #violations: Violations;
   /** Made when the first key needs it: where zones decide, its tables would cost more than the check. */
   #search: Search<unknown> | undefined;
-  #explained = 0;
 
   constructor(events: Events, options: LinearOptions) {
     this.#events = events;
     this.#options = options;
     this.#model = modelOf(options.model);
     this.#initial = this.#model.init(options.initial);
-    this.calls = pairCalls(events);
+    let registers: Registers | undefined;
+    const listenerOf = (length: number): Registers => {
+      registers = new Registers(events, length, this.#model, options.failedCas);
+      return registers;
+    };
+    this.calls = pairCallsByKey(events, isRegister(this.#model) ? listenerOf : undefined);
+    this.#registers = registers;
     this.#transitions = new Transitions(this.#model);
     const initial = this.#transitions.state(this.#initial);
     this.#problems = new RegisterProblems(events, this.#transitions, initial);
     this.#bounds = boundsOf(options);
+    this.#violations = new Violations(events, options);
   }
 
   get #searching(): Search<unknown> {
@@ -167,36 +92,26 @@ class LinearCheck {
   }
 
   keys(only: ReadonlySet<Ref> | undefined): KeyVerdict[] {
-    const groups = groupCalls(this.calls, this.#events.key);
-    const registers = isRegister(this.#model)
-      ? new Registers(this.#events, this.calls, groups.places, this.#model, this.#options.failedCas)
-      : undefined;
+    const { keys, offsets } = this.calls;
     const initial = this.#events.ref(this.#options.initial ?? null);
     const verdicts: KeyVerdict[] = [];
-    for (const [at, key] of groups.keys.entries()) {
+    for (const [at, key] of keys.entries()) {
       if (only !== undefined && !only.has(key)) continue;
-      const from = groups.offsets[at]!;
-      const to = groups.offsets[at + 1]!;
-      const own = groups.order.subarray(from, to);
-      const register = registers?.slice(from, to, initial);
-      verdicts.push(register === undefined ? this.#general(key, own) : this.#register(key, own, register));
+      const range = { key, from: offsets[at]!, to: offsets[at + 1]! };
+      const register = this.#registers?.slice(this.calls, range.from, range.to, initial);
+      verdicts.push(register === undefined ? this.#general(range) : this.#register(range, register));
     }
     return verdicts;
   }
 
-  #register(key: Ref, own: Int32Array, register: RegisterCalls): KeyVerdict {
-    const operations = own.length;
+  #register({ key, from, to }: KeyRange, register: RegisterCalls): KeyVerdict {
+    const operations = to - from;
     const zones = this.#zones.check(register);
     if (zones !== undefined) {
       const { conflict } = zones;
       if (conflict !== undefined) {
-        return {
-          key,
-          valid: false,
-          path: 'zones',
-          operations,
-          anomaly: this.#anomaly(key, () => this.#conflicting(own, register, conflict), conflict.reason),
-        };
+        const anomaly = this.#violations.ofZones(key, register, this.#zones, conflict);
+        return { key, valid: false, path: 'zones', operations, anomaly };
       }
       if (this.#options.certificate !== true) return { key, valid: true, path: 'zones', operations };
       const order = this.#zones.order(register).map((i) => register.invoke[i]!);
@@ -204,37 +119,39 @@ class LinearCheck {
     }
     const { problem, names } = this.#problems.of(register);
     const result = this.#searching.run(problem);
-    return this.#searched(key, own, result, (call) => register.invoke[names[call]!]!);
+    return this.#searched({ key, from, to }, result, (call) => register.invoke[names[call]!]!);
   }
 
-  #general(key: Ref, own: Int32Array): KeyVerdict {
-    const calls = this.#callsOf(own);
+  #general(range: KeyRange): KeyVerdict {
+    const { key, from, to } = range;
+    const calls = this.#callsOf(range);
     const initial = this.#transitions.state(this.#initial);
     const elements = this.#elements(calls);
     // The paths by elements give no order of their own: where one is wanted, the search looks for it.
     if (elements !== undefined && (elements.suspects !== undefined || this.#options.certificate !== true)) {
       const { suspects } = elements;
-      const base = { key, path: 'elements' as const, operations: own.length };
+      const base = { key, path: 'elements' as const, operations: to - from };
       if (suspects === undefined) return { ...base, valid: true };
-      return { ...base, valid: false, anomaly: this.#anomaly(key, () => suspects, 'elements') };
+      return { ...base, valid: false, anomaly: this.#violations.anomaly(key, () => suspects, 'elements') };
     }
     const parts = this.#model === models.set && this.#options.certificate !== true ? byElement(calls) : undefined;
-    if (parts !== undefined) return this.#elementwise(key, own, initial, parts);
+    if (parts !== undefined) return this.#elementwise(range, initial, parts);
     const result = searchCalls(this.#searching, this.#transitions, initial, calls);
-    return this.#searched(key, own, result, (call) => calls[call]!.invoke);
+    return this.#searched(range, result, (call) => calls[call]!.invoke);
   }
 
   /** Judges the calls on each element of a set by themselves: they are objects of their own. */
-  #elementwise(key: Ref, own: Int32Array, initial: number, parts: readonly (readonly Call[])[]): KeyVerdict {
+  #elementwise(range: KeyRange, initial: number, parts: readonly (readonly Call[])[]): KeyVerdict {
     let undecided: KeyVerdict | undefined;
     for (const part of parts) {
       const result = searchCalls(this.#searching, this.#transitions, initial, part);
       if (result.valid === true) continue;
-      const verdict = this.#searched(key, own, result, (call) => part[call]!.invoke);
+      const verdict = this.#searched(range, result, (call) => part[call]!.invoke);
       if (result.valid === false) return { ...verdict, path: 'elements' };
       undecided ??= verdict;
     }
-    return undecided ?? { key, valid: true, path: 'elements', operations: own.length };
+    const { key, from, to } = range;
+    return undecided ?? { key, valid: true, path: 'elements', operations: to - from };
   }
 
   #elements(calls: readonly Call[]): Suspects {
@@ -246,8 +163,9 @@ class LinearCheck {
     return this.#model === models['unordered-queue'] ? checkBag(calls) : undefined;
   }
 
-  #searched(key: Ref, own: Int32Array, result: SearchResult, nameOf: (call: number) => number): KeyVerdict {
-    const operations = own.length;
+  #searched(range: KeyRange, result: SearchResult, nameOf: (call: number) => number): KeyVerdict {
+    const { key, from, to } = range;
+    const operations = to - from;
     if (result.valid === true) {
       const order = result.order?.map(nameOf);
       return { key, valid: true, path: 'search', operations, ...(order === undefined ? {} : { order }) };
@@ -271,172 +189,30 @@ class LinearCheck {
     }
     const suspects = (): readonly Call[] => {
       // Only what was invoked before the completion that nothing reaches can matter.
-      const at = nameOf(result.call);
-      const end = this.calls.complete[own.find((call) => this.calls.invoke[call] === at)!]!;
-      return this.#callsOf(own.filter((call) => this.calls.invoke[call]! < end));
+      const { invoke, complete } = this.calls;
+      const end = complete[from + invoke.subarray(from, to).indexOf(nameOf(result.call))]!;
+      return this.#callsOf(range).filter((call) => call.invoke < end);
     };
-    return { key, valid: false, path: 'search', operations, anomaly: this.#anomaly(key, suspects, 'search') };
+    return {
+      key,
+      valid: false,
+      path: 'search',
+      operations,
+      anomaly: this.#violations.anomaly(key, suspects, 'search'),
+    };
   }
 
-  #callsOf(own: Iterable<number>): Call[] {
+  #callsOf({ from, to }: KeyRange): Call[] {
+    const { invoke, complete } = this.calls;
     const calls: Call[] = [];
-    for (const call of own) {
-      const operation = operationOf(this.#events, this.calls, call, this.#model, this.#options.failedCas);
-      if (operation === undefined) continue;
-      calls.push({ operation, invoke: this.calls.invoke[call]!, complete: this.calls.complete[call]! });
+    for (let i = from; i < to; i++) {
+      const operation = operationOf(this.#events, invoke[i]!, complete[i]!, this.#model, this.#options.failedCas);
+      if (operation !== undefined) calls.push({ operation, invoke: invoke[i]!, complete: complete[i]! });
     }
     return calls;
   }
-
-  /** The calls of a conflict, the writes of what they observed, and what proves that those of unknown outcome happened. */
-  #conflicting(own: Int32Array, register: RegisterCalls, conflict: ZoneConflict): Call[] {
-    if (conflict.reason === 'cas-mismatch') return this.#prefix(own, register, conflict);
-    const picked = new Set(conflict.calls.filter((i) => i >= 0));
-    const { kind, first, second, complete, length } = register;
-    const written = (i: number): Ref => (kind[i] === CAS ? second[i]! : first[i]!);
-    for (let size = -1; size !== picked.size; ) {
-      size = picked.size;
-      const sources = new Set<Ref>();
-      const proofs = new Set<Ref>();
-      for (const i of picked) {
-        if (kind[i] === READ || kind[i] === CAS) sources.add(first[i]!);
-        if (kind[i] !== READ && complete[i] === OPEN) proofs.add(written(i));
-      }
-      // One that completed proves it best; else one of unknown outcome that is proven itself.
-      const proof = new Map<Ref, number>();
-      for (let i = 0; i < length; i++) {
-        if ((kind[i] === WRITE || kind[i] === CAS) && sources.has(written(i))) picked.add(i);
-        if ((kind[i] !== READ && kind[i] !== CAS) || !proofs.has(first[i]!) || !this.#zones.happened(register, i))
-          continue;
-        const known = proof.get(first[i]!);
-        if (known === undefined || complete[known] === OPEN) proof.set(first[i]!, i);
-      }
-      for (const i of proof.values()) picked.add(i);
-    }
-    return this.#callsOf([...picked].sort((a, b) => a - b).map((i) => own[i]!));
-  }
-
-  /**
-   * What a failed cas could have seen instead is any other write, so only what came later can be left out: the
-   * calls up to the first of some completions after which the conflict is known.
-   */
-  #prefix(own: Int32Array, register: RegisterCalls, { calls }: ZoneConflict): Call[] {
-    const end = Math.max(...calls.map((i) => register.complete[i]!));
-    const later = register.complete.filter((at) => at > end && at !== OPEN).sort();
-    for (let more = 0; more < later.length; more = 2 * more + 1) {
-      const until = more === 0 ? end : later[more]!;
-      const part = callsUntil(register, until);
-      if (this.#zones.check(part)?.conflict === undefined) continue;
-      const known = this.#callsOf(own.subarray(0, part.length));
-      return known
-        .filter((call) => call.complete <= until || this.#model.observes?.(call.operation) !== true)
-        .map((call) => (call.complete <= until ? call : { ...call, complete: OPEN }));
-    }
-    return this.#callsOf(own);
-  }
-
-  #anomaly(key: Ref, suspects: () => readonly Call[], conflict: string): Anomaly {
-    const where = key === NONE ? {} : { key: this.#events.value(key) };
-    if (this.#options.explain === false || ++this.#explained > EXPLAINED_MAX) {
-      const message = 'not linearizable (a counterexample was not looked for)';
-      return { kind: 'nonlinearizable', message, ...where, ops: [], evidence: { conflict } };
-    }
-    const { now } = this.#options;
-    const until = (now?.() ?? 0) + SHRINK_MAX_MS;
-    const {
-      calls: kept,
-      minimal,
-      prefixes,
-    } = shrink(this.#model, this.#initial, suspects(), () => now !== undefined && now() > until);
-    const words = kept.slice(0, 6).map((call) => describeCall(call.operation));
-    return {
-      kind: 'nonlinearizable',
-      message: `no order of ${kept.length} operations explains their answers: ${words.join(', ')}${kept.length > 6 ? ' …' : ''}`,
-      ...where,
-      ops: kept.flatMap((call) => (call.complete === OPEN ? [call.invoke] : [call.invoke, call.complete])),
-      evidence: {
-        conflict,
-        minimal,
-        initial: this.#options.initial ?? null,
-        counterexample: kept.map(({ operation, invoke, complete }) => ({
-          op: invoke,
-          ...(complete === OPEN ? {} : { completion: complete }),
-          process: operation.process,
-          f: operation.f,
-          argument: operation.argument,
-          ...(operation.result === undefined ? {} : { result: operation.result }),
-          outcome: operation.outcome,
-        })),
-        prefixes,
-      },
-    };
-  }
-}
-
-/** The bounds of a search that starts now. */
-export function boundsOf({ now, timeMaxMs, configurationsMax }: LinearOptions): SearchBounds {
-  const deadline = (now?.() ?? 0) + (timeMaxMs ?? TIME_MAX_MS);
-  return {
-    configurationsMax: configurationsMax ?? CONFIGURATIONS_MAX,
-    expired: () => now !== undefined && now() > deadline,
-  };
-}
-
-export function modelOf(model: LinearOptions['model']): Model<unknown> {
-  if (typeof model !== 'string') return model;
-  if (isModelName(model)) return models[model];
-  throw new RangeError(`no model has the name ${model}; there are ${modelNames.join(', ')}`);
 }
 
 function isRegister(model: Model<unknown>): boolean {
   return model === models.register || model === models['cas-register'] || model === models.kv;
-}
-
-function sectionOf(
-  events: Events,
-  model: Model<unknown>,
-  verdicts: readonly KeyVerdict[],
-  counts: { readonly [name: string]: number },
-): Section {
-  const valid = worst(verdicts.map((one) => one.valid));
-  const anomalies = verdicts.flatMap((one) => one.anomaly ?? []);
-  const undecided = verdicts.filter((one) => one.valid === 'unknown');
-  const keys = verdicts.length;
-  const certified = verdicts.filter((one) => one.order !== undefined);
-  const looked = `${counts.operations} operations on ${keys} ${keys === 1 ? 'key' : 'keys'}`;
-  const summaries = {
-    true: `linearizable: ${looked}`,
-    false: `not linearizable: ${anomalies.length} of ${keys} keys; ${looked}`,
-    unknown: `not decided: ${undecided.length} of ${keys} keys; ${looked}`,
-  };
-  return {
-    valid,
-    summary: summaries[`${valid}`],
-    ...(valid === 'unknown' ? { reason: undecided[0]?.reason ?? 'nothing was decided' } : {}),
-    anomalies,
-    counts,
-    details: {
-      model: model.name,
-      paths: pathsOf(verdicts),
-      ...(undecided.length === 0 ? {} : { undecided: undecided.slice(0, 10).map((one) => one.frontier ?? null) }),
-      ...(certified.length === 0
-        ? {}
-        : {
-            certificates: certified.map(({ key, order }) => ({
-              ...(key === NONE ? {} : { key: events.value(key) }),
-              order: order ?? [],
-            })),
-          }),
-    },
-  };
-}
-
-/** How many keys and operations each path decided. */
-function pathsOf(verdicts: readonly KeyVerdict[]): Value {
-  const paths: { [path in Path]?: { keys: number; operations: number } } = {};
-  for (const { path, operations } of verdicts) {
-    const { keys, operations: sum } = paths[path] ?? { keys: 0, operations: 0 };
-    paths[path] = { keys: keys + 1, operations: sum + operations };
-  }
-  return paths;
 }

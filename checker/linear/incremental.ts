@@ -5,10 +5,11 @@ import type { Op, Value } from '../history/op.ts';
 import type { Model, Operation } from '../model/model.ts';
 import { Transitions } from '../model/transitions.ts';
 import { type Anomaly, type Section, unknown, type Valid, worst } from '../verdict.ts';
-import { boundsOf, type LinearOptions, modelOf, uninformed } from './check.ts';
 import { describeCall } from './explain.ts';
+import { boundsOf, type LinearOptions, modelOf } from './options.ts';
 import type { Seed } from './problem.ts';
 import { Search } from './search.ts';
+import { uninformed } from './section.ts';
 
 /** A call on its way: it is settled when its outcome is known. */
 interface Settling {

@@ -1,6 +1,5 @@
-import type { Calls } from '../history/calls.ts';
 import { OPEN } from '../history/calls.ts';
-import { type Events, FAIL, NONE, OK } from '../history/events.ts';
+import { type Events, NONE, OK } from '../history/events.ts';
 import { HistoryError } from '../history/history-error.ts';
 import type { Value } from '../history/op.ts';
 import type { Model, Operation } from '../model/model.ts';
@@ -27,16 +26,14 @@ export function failedAs(
   return typeof text === 'string' && model.refusals.includes(text) ? 'refused' : undefined;
 }
 
-/** The operation of a call, or undefined for one that did not happen and says nothing. */
+/** The operation of the call between two events, or undefined for one that did not happen and says nothing. */
 export function operationOf(
   events: Events,
-  calls: Calls,
-  call: number,
+  invoke: number,
+  complete: number,
   model: Model<unknown>,
   failedCas: FailedCas | undefined,
 ): Operation | undefined {
-  const invoke = calls.invoke[call]!;
-  const complete = calls.complete[call]!;
   const f = events.names[events.f[invoke]!]!;
   if (model.functions !== undefined && !model.functions.includes(f)) {
     const known = model.functions.join(', ');
@@ -47,8 +44,8 @@ export function operationOf(
   const argument: Value = events.valueAt(invoke);
   const process = events.process[invoke]!;
   if (complete === OPEN) return { f, argument, result: undefined, outcome: 'unknown', process };
-  if (calls.outcome[call] === OK) return { f, argument, result: events.valueAt(complete), outcome: 'ok', process };
-  if (calls.outcome[call] === FAIL && failedAs(events, model, invoke, complete, failedCas) === 'refused') {
+  if (events.type[complete] === OK) return { f, argument, result: events.valueAt(complete), outcome: 'ok', process };
+  if (failedAs(events, model, invoke, complete, failedCas) === 'refused') {
     return { f, argument, result: null, outcome: 'refused', process };
   }
   return undefined;

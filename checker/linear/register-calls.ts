@@ -1,5 +1,5 @@
-import { type Calls, OPEN } from '../history/calls.ts';
-import { type Events, NONE, NULL, OK, type Ref } from '../history/events.ts';
+import { type CallListener, type Calls, OPEN } from '../history/calls.ts';
+import { type Events, NONE, NULL, OK, type Ref, UNREAD } from '../history/events.ts';
 import { HistoryError } from '../history/history-error.ts';
 import type { Model } from '../model/model.ts';
 import { type FailedCas, failedAs } from './operations.ts';
@@ -38,98 +38,96 @@ const KINDS: { readonly [f: string]: number } = {
 };
 
 /**
- * The calls of a whole history as calls on registers, by key. One pass in order of invocation, so that memory is
- * read in order; what is written goes to as many places as there are keys.
+ * The calls of a whole history as calls on registers, by key. Listens while they are paired.
  */
-export class Registers {
+export class Registers implements CallListener {
+  readonly #events: Events;
+  readonly #model: Model<unknown>;
+  readonly #failedCas: FailedCas | undefined;
+  /** Kinds by the number of a function. */
+  readonly #kinds: Uint8Array;
+  readonly #deletes: number;
   readonly #kind: Uint8Array;
   readonly #first: Int32Array;
   readonly #second: Int32Array;
-  readonly #invoke: Int32Array;
-  readonly #complete: Int32Array;
+  /** What a failed cas says depends on its error alone, and errors repeat. */
+  #lastError = UNREAD;
+  #isRefusal = false;
+  /** Whether there is a cas of something that is no pair. */
+  #unpaired = false;
 
-  constructor(
-    events: Events,
-    calls: Calls,
-    places: Int32Array,
-    model: Model<unknown>,
-    failedCas: FailedCas | undefined,
-  ) {
-    const { length } = calls;
+  constructor(events: Events, length: number, model: Model<unknown>, failedCas: FailedCas | undefined) {
+    this.#events = events;
+    this.#model = model;
+    this.#failedCas = failedCas;
+    const known = model.functions ?? [];
+    this.#kinds = Uint8Array.from(events.names, (f) => (known.includes(f) ? (KINDS[f] ?? OTHER) : OTHER));
+    this.#deletes = events.names.indexOf('delete');
     this.#kind = new Uint8Array(length);
     this.#first = new Int32Array(length);
     this.#second = new Int32Array(length);
-    this.#invoke = new Int32Array(length);
-    this.#complete = new Int32Array(length);
-    this.#fill(events, calls, places, model, failedCas);
   }
 
-  #fill(
-    events: Events,
-    { length, invoke, complete, outcome }: Calls,
-    places: Int32Array,
-    model: Model<unknown>,
-    failedCas: FailedCas | undefined,
-  ): void {
-    const known = model.functions ?? [];
-    const kinds = Uint8Array.from(events.names, (f) => (known.includes(f) ? (KINDS[f] ?? OTHER) : OTHER));
-    const deletes = events.names.indexOf('delete');
-    const { f, a, b, error } = events;
-    // What a failed cas says depends on its error alone, and errors repeat.
-    let lastError = NONE - 1;
-    let isRefusal = false;
-    const kind = this.#kind;
-    const first = this.#first;
-    const second = this.#second;
-    const invokes = this.#invoke;
-    const completes = this.#complete;
-    for (let call = 0; call < length; call++) {
-      const at = invoke[call]!;
-      const end = complete[call]!;
-      const i = places[call]!;
-      invokes[i] = at;
-      completes[i] = end;
-      let k = kinds[f[at]!]!;
-      if (end !== OPEN && outcome[call] !== OK && k !== OTHER) {
-        // A call that failed did not happen; a cas may have told why.
-        if (k === CAS && error[end] !== lastError) {
-          lastError = error[end]!;
-          isRefusal = failedAs(events, model, at, end, failedCas) === 'refused';
-        }
-        k = k === CAS && isRefusal ? MISMATCH : NOTHING;
-      }
-      if (k === READ) {
-        if (end === OPEN) k = NOTHING;
-        else first[i] = b[end] === NONE ? a[end]! : events.ref(events.valueAt(end));
-      } else if (k === WRITE) {
-        if (f[at] === deletes) first[i] = NULL;
-        else first[i] = b[at] === NONE ? a[at]! : events.ref(events.valueAt(at));
-      } else if (k === CAS || k === MISMATCH) {
-        if (b[at] === NONE) {
-          throw new HistoryError(`event ${at}: cas needs [expected, new], not ${JSON.stringify(events.valueAt(at))}`);
-        }
-        first[i] = a[at]!;
-        second[i] = b[at]!;
-        // A cas to the same value is a read of it.
-        if (k === CAS && a[at] === b[at]) k = end === OPEN ? NOTHING : READ;
-      }
-      kind[i] = k;
+  invoked(i: number, at: number): void {
+    const events = this.#events;
+    const k = this.#kinds[events.f[at]!]!;
+    // Nobody hears the answer, unless it completes.
+    this.#kind[i] = k === READ ? NOTHING : k;
+    if (k === WRITE) this.#first[i] = events.f[at] === this.#deletes ? NULL : this.#valueOf(at);
+    else if (k === CAS) {
+      this.#first[i] = events.a[at]!;
+      this.#second[i] = events.b[at]!;
+      if (events.b[at] === NONE) this.#unpaired = true;
+      // A cas to the same value is a read of it.
+      else if (events.a[at] === events.b[at]) this.#kind[i] = NOTHING;
     }
   }
 
+  completed(i: number, invoke: number, complete: number): void {
+    const events = this.#events;
+    const k = this.#kinds[events.f[invoke]!]!;
+    if (events.type[complete] === OK) {
+      if (k === READ) {
+        this.#kind[i] = READ;
+        this.#first[i] = this.#valueOf(complete);
+      } else if (k === CAS && this.#first[i] === this.#second[i]) this.#kind[i] = READ;
+      return;
+    }
+    // A call that failed did not happen; a cas may have told why.
+    if (k === CAS && events.error[complete] !== this.#lastError) {
+      this.#lastError = events.error[complete]!;
+      this.#isRefusal = failedAs(events, this.#model, invoke, complete, this.#failedCas) === 'refused';
+    }
+    if (k !== OTHER) this.#kind[i] = k === CAS && this.#isRefusal ? MISMATCH : NOTHING;
+  }
+
+  #valueOf(at: number): Ref {
+    const events = this.#events;
+    return !events.paired || events.b[at] === NONE ? events.a[at]! : events.ref(events.valueAt(at));
+  }
+
   /** The calls at places `[from, to)`; undefined when one of them is not one that a register knows. */
-  slice(from: number, to: number, initial: Ref): RegisterCalls | undefined {
+  slice({ invoke, complete }: Calls, from: number, to: number, initial: Ref): RegisterCalls | undefined {
     const kind = this.#kind.subarray(from, to);
     if (kind.includes(OTHER)) return undefined;
+    if (this.#unpaired) this.#refuseUnpaired(invoke, from, to);
     return {
       length: to - from,
       kind,
       first: this.#first.subarray(from, to),
       second: this.#second.subarray(from, to),
-      invoke: this.#invoke.subarray(from, to),
-      complete: this.#complete.subarray(from, to),
+      invoke: invoke.subarray(from, to),
+      complete: complete.subarray(from, to),
       initial,
     };
+  }
+
+  #refuseUnpaired(invoke: Int32Array, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      if ((this.#kind[i] !== CAS && this.#kind[i] !== MISMATCH) || this.#second[i] !== NONE) continue;
+      const at = invoke[i]!;
+      throw new HistoryError(`event ${at}: cas needs [expected, new], not ${JSON.stringify(this.#events.valueAt(at))}`);
+    }
   }
 }
 

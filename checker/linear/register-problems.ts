@@ -1,5 +1,5 @@
 import { OPEN } from '../history/calls.ts';
-import type { Events, Ref } from '../history/events.ts';
+import { type Events, NULL, type Ref } from '../history/events.ts';
 import type { Operation } from '../model/model.ts';
 import type { Transitions } from '../model/transitions.ts';
 import type { Problem } from './problem.ts';
@@ -95,7 +95,7 @@ export class RegisterProblems {
   }
 
   #classOf(kind: number, first: Ref, second: Ref, unknown: boolean): number {
-    const two = kind === CAS ? second : 0;
+    const two = kind === CAS ? second : NULL;
     if (!isNear(first) || !isNear(two)) {
       return this.#transitions.classOf(this.#operation(kind, first, two, unknown));
     }

@@ -7,8 +7,9 @@ import type { Value } from '../history/op.ts';
 import { parseHistory } from '../history/parse.ts';
 import type { Model } from '../model/model.ts';
 import { models } from '../model/models.ts';
-import { checkLinear, type LinearOptions } from './check.ts';
+import { checkLinear } from './check.ts';
 import { operationOf } from './operations.ts';
+import type { LinearOptions } from './options.ts';
 
 const shared = join(process.env.SPLITBRAIN_SHARED ?? join('..', 'shared'), 'histories');
 
@@ -53,7 +54,7 @@ t.test('the verdicts of public histories', { skip: existsSync(shared) ? false : 
     for (const { evidence } of section.valid === false ? section.anomalies : []) {
       const parts = evidence.counterexample as unknown as readonly { op: number; completion?: number }[];
       const kept = parts.map(({ op, completion }): CertifiedCall => {
-        const operation = operationOf(events, calls, calls.invoke.indexOf(op), known, options.failedCas)!;
+        const operation = operationOf(events, op, completion ?? OPEN, known, options.failedCas)!;
         return { operation, invoke: op, complete: completion ?? Number.POSITIVE_INFINITY };
       });
       const refuted = verifyCounterexample(known, known.init(options.initial), kept, STEPS_MAX);
@@ -71,9 +72,9 @@ t.test('the verdicts of public histories', { skip: existsSync(shared) ? false : 
       for (let call = 0; call < calls.length; call++) {
         const invoke = calls.invoke[call]!;
         if (key !== undefined && events.value(events.key[invoke]!) !== key) continue;
-        const operation = operationOf(events, calls, call, known, options.failedCas);
-        if (operation === undefined) continue;
         const end = calls.complete[call]!;
+        const operation = operationOf(events, invoke, end, known, options.failedCas);
+        if (operation === undefined) continue;
         own.push({ operation, invoke, complete: end === OPEN ? Number.POSITIVE_INFINITY : end });
       }
       const places = order.map((op) => own.findIndex((call) => call.invoke === op));

@@ -1,4 +1,4 @@
-import { type Calls, pairCalls } from '../history/calls.ts';
+import { type Calls, outcomeOf, pairCalls } from '../history/calls.ts';
 import { type Events, FAIL, OK, type Ref } from '../history/events.ts';
 import { HistoryError } from '../history/history-error.ts';
 import type { Value } from '../history/op.ts';
@@ -77,10 +77,11 @@ export function readSessions(events: Events, initial: Value): Sessions {
     }
   };
   for (let call = 0; call < calls.length; call++) {
-    if (calls.outcome[call] === FAIL) continue;
+    const outcome = outcomeOf(events, calls.complete[call]!);
+    if (outcome === FAIL) continue;
     const at = calls.invoke[call]!;
     const f = events.names[events.f[at]!];
-    if (calls.outcome[call] === OK) {
+    if (outcome === OK) {
       if (f === 'read') addRead(call, events.valueAt(calls.complete[call]!));
       else if (f === 'cas') addRead(call, pairAt(events, at)[0]);
     }
@@ -100,7 +101,7 @@ function writersOf(events: Events, calls: Calls): { writers: Map<string, number>
     const written = writtenBy(events, at);
     if (written === undefined) continue;
     const name = nameOf(events, at, written);
-    if (calls.outcome[call] === FAIL) {
+    if (outcomeOf(events, calls.complete[call]!) === FAIL) {
       failed.add(name);
       continue;
     }

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseHistory } from '../../checker/history/parse.ts';
-import { checkLinear, type LinearOptions } from '../../checker/linear/check.ts';
+import { checkLinear } from '../../checker/linear/check.ts';
+import type { LinearOptions } from '../../checker/linear/options.ts';
 import { type HistoryShape, historyLines } from './checker-histories.ts';
 import { txnBench } from './txn.ts';
 

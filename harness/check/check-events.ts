@@ -1,12 +1,8 @@
 import type { Events } from '../../checker/history/events.ts';
-import {
-  checkKeys,
-  checkLinear,
-  concludeLinear,
-  type KeyVerdict,
-  type LinearOptions,
-} from '../../checker/linear/check.ts';
+import { checkKeys, checkLinear, concludeLinear } from '../../checker/linear/check.ts';
+import type { LinearOptions } from '../../checker/linear/options.ts';
 import { TIME_IS_UP } from '../../checker/linear/problem.ts';
+import type { KeyVerdict } from '../../checker/linear/section.ts';
 import type { Section } from '../../checker/verdict.ts';
 import { checkKeysOnThreads } from './key-pool.ts';
 

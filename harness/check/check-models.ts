@@ -5,7 +5,7 @@ import { checkUniqueIds } from '../../checker/durability/unique-ids.ts';
 import { checkWatch } from '../../checker/durability/watch.ts';
 import type { Events } from '../../checker/history/events.ts';
 import type { Format } from '../../checker/history/parse.ts';
-import type { LinearOptions } from '../../checker/linear/check.ts';
+import type { LinearOptions } from '../../checker/linear/options.ts';
 import { isModelName, modelNames } from '../../checker/model/models.ts';
 import { checkSession, type SessionOptions } from '../../checker/session/check.ts';
 import type { BankOptions } from '../../checker/txn/bank.ts';

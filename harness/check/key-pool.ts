@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Events, Ref } from '../../checker/history/events.ts';
-import type { KeyVerdict } from '../../checker/linear/check.ts';
+import type { KeyVerdict } from '../../checker/linear/section.ts';
 import type { KeyAnswer, KeyQuestion, KeyWork } from './key-worker.ts';
 
 const THREADS_MAX = 16;

@@ -1,6 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Events, type PackedEvents } from '../../checker/history/events.ts';
-import { checkKeys, type KeyVerdict, type LinearOptions } from '../../checker/linear/check.ts';
+import { checkKeys } from '../../checker/linear/check.ts';
+import type { LinearOptions } from '../../checker/linear/options.ts';
+import type { KeyVerdict } from '../../checker/linear/section.ts';
 import type { ModelName } from '../../checker/model/models.ts';
 
 /** What a thread is given: columns, and options that can be copied. */
