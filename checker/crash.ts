@@ -1,4 +1,5 @@
 import { type Anomaly, type Section, unknown } from './verdict.ts';
+import { counted } from './words.ts';
 
 /** The end of a node's process. */
 export interface NodeExit {
@@ -23,7 +24,7 @@ export function checkCrash(starts: number, exits: readonly NodeExit[]): Section 
   const anomalies = exits.filter((exit) => !exit.ordered).map(crash);
   const [first] = anomalies;
   return first === undefined
-    ? { valid: true, summary: `${starts} starts, no node ended by itself`, anomalies, counts }
+    ? { valid: true, summary: `${counted(starts, 'start')}, no node ended by itself`, anomalies, counts }
     : { valid: false, summary: `${anomalies.length} crash: ${first.message}`, anomalies, counts };
 }
 

@@ -2,6 +2,7 @@ import { outcomeOf, pairCalls } from '../history/calls.ts';
 import { Events, FAIL, OK } from '../history/events.ts';
 import type { History, Value } from '../history/op.ts';
 import { type Section, unknown } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { AnomalyList } from './anomaly-list.ts';
 
 /** A change of a sum, or a question for it, at an event. */
@@ -66,7 +67,7 @@ export function checkCounterBounds(history: History | Events): Section {
   const anomalies = found.all();
   return {
     valid: anomalies.length === 0,
-    summary: `counter-bounds: ${counts.reads} reads and ${counts.adds} adds of ${counts.keys} counters; ${found.summary() || 'no anomaly'}`,
+    summary: `counter-bounds: ${counted(counts.reads, 'read')} and ${counted(counts.adds, 'add')} of ${counted(counts.keys, 'counter')}; ${found.summary() || 'no anomaly'}`,
     anomalies,
     counts,
   };

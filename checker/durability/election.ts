@@ -1,4 +1,5 @@
 import { type Section, unknown } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { AnomalyList } from './anomaly-list.ts';
 import type { NodeAudit } from './audit-record.ts';
 import type { MergedLog } from './committed-log.ts';
@@ -33,5 +34,5 @@ export function checkElection(audits: readonly NodeAudit[], merged: MergedLog): 
     if (orphan !== undefined)
       return unknown(`index ${index} is of term ${orphan.term}, which no leader recorded`, counts);
   }
-  return { valid: true, summary: `one leader in each of ${leaders.size} terms`, anomalies: [], counts };
+  return { valid: true, summary: `one leader in each of ${counted(leaders.size, 'term')}`, anomalies: [], counts };
 }

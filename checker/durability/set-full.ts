@@ -2,6 +2,7 @@ import { outcomeOf, pairCalls } from '../history/calls.ts';
 import { canonical, Events, FAIL, OK } from '../history/events.ts';
 import type { History, Value } from '../history/op.ts';
 import { type Section, unknown } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { AnomalyList } from './anomaly-list.ts';
 
 export interface SetFullOptions {
@@ -74,7 +75,7 @@ export function checkSetFull(history: History | Events, options: SetFullOptions 
   }
   return {
     valid,
-    summary: `set-full: ${elements} elements, ${reads} reads; ${stable} stable (${stale} of them stale once), ${lost} lost, ${neverRead} never read; ${valid ? 'no anomaly' : found.summary()}`,
+    summary: `set-full: ${counted(elements, 'element')}, ${counted(reads, 'read')}; ${stable} stable (${stale} of them stale once), ${lost} lost, ${neverRead} never read; ${valid ? 'no anomaly' : found.summary()}`,
     anomalies,
     counts,
   };

@@ -36,7 +36,7 @@ t.test('unknown outcomes', async (t) => {
   t.equal(check(['enqueue', 1], ['enqueue', 2, 'info'], ['drain', [1, 2]]).valid, true);
   const taken = check(['enqueue', 1], ['dequeue', null, 'info'], ['drain', []]);
   t.equal(taken.valid, 'unknown');
-  t.match(taken.reason, /1 elements may have gone to dequeues of unknown outcome/);
+  t.match(taken.reason, /1 element may have gone to dequeues of unknown outcome/);
   t.equal(check(['enqueue', 1], ['enqueue', 2], ['dequeue', null, 'info'], ['drain', []]).valid, false, 'too few');
   const drain = check(['enqueue', 1], ['enqueue', 2], ['drain', null, 'info'], ['drain', []]);
   t.equal(drain.valid, 'unknown', 'a drain may have taken them all');
@@ -44,7 +44,7 @@ t.test('unknown outcomes', async (t) => {
 
 t.test('nothing is unknown', async (t) => {
   t.match(check().reason, /no enqueue was acknowledged/);
-  t.match(check(['drain', []], ['enqueue', 1]).reason, /1 elements never came out, and no drain followed/);
+  t.match(check(['drain', []], ['enqueue', 1]).reason, /1 element never came out, and no drain followed/);
   t.match(check(['enqueue', 1, 'ok', 'a'], ['drain', [], 'ok', 'b']).reason, /no drain followed/);
   t.match(check(['drain', 3]).reason, /operation 1 drained 3, which is no list/);
 });

@@ -2,6 +2,7 @@ import { outcomeOf, pairCalls } from '../history/calls.ts';
 import { canonical, Events, FAIL, OK } from '../history/events.ts';
 import type { History, Value } from '../history/op.ts';
 import { type Section, unknown } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { AnomalyList } from './anomaly-list.ts';
 
 /** How often something happened to one element. */
@@ -103,7 +104,7 @@ export function checkTotalQueue(history: History | Events): Section {
   for (const { value, key, ops, acknowledged, dequeued } of proven ? lost : []) {
     found.add({
       kind: 'lost-element',
-      message: `${JSON.stringify(value)} was acknowledged ${acknowledged} times and dequeued ${dequeued} times`,
+      message: `${JSON.stringify(value)} was acknowledged ${counted(acknowledged, 'time')} and dequeued ${counted(dequeued, 'time')}`,
       ...(key === undefined ? {} : { key }),
       ops,
       evidence: { element: value, acknowledged, dequeued },
@@ -112,8 +113,9 @@ export function checkTotalQueue(history: History | Events): Section {
   const anomalies = found.all();
   if (anomalies.length === 0) {
     if (counts.acknowledged === 0) return unknown('no enqueue was acknowledged', counts);
-    if (undrained > 0) return unknown(`${undrained} elements never came out, and no drain followed`, counts);
-    if (missing > 0) return unknown(`${missing} elements may have gone to dequeues of unknown outcome`, counts);
+    if (undrained > 0) return unknown(`${counted(undrained, 'element')} never came out, and no drain followed`, counts);
+    if (missing > 0)
+      return unknown(`${counted(missing, 'element')} may have gone to dequeues of unknown outcome`, counts);
   }
   return {
     valid: anomalies.length === 0,

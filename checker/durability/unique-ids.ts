@@ -1,6 +1,7 @@
 import { canonical, Events, NO_PROCESS } from '../history/events.ts';
 import type { History } from '../history/op.ts';
 import { type Section, unknown } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { AnomalyList } from './anomaly-list.ts';
 
 /**
@@ -34,7 +35,7 @@ export function checkUniqueIds(history: History | Events): Section {
   const anomalies = found.all();
   return {
     valid: anomalies.length === 0,
-    summary: `unique-ids: ${counts.acknowledged} ids; ${found.summary() || 'no anomaly'}`,
+    summary: `unique-ids: ${counted(counts.acknowledged, 'id')}; ${found.summary() || 'no anomaly'}`,
     anomalies,
     counts,
   };

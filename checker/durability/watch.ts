@@ -3,6 +3,7 @@ import { canonical, Events, FAIL, OK } from '../history/events.ts';
 import { HistoryError } from '../history/history-error.ts';
 import type { History, Value } from '../history/op.ts';
 import { type Anomaly, type Section, unknown } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { AnomalyList } from './anomaly-list.ts';
 
 /** A change that somebody was told of: the revision, the key, and what it holds since, null when it was deleted. */
@@ -73,7 +74,7 @@ export function checkWatch(history: History | Events): Section {
   if (anomalies.length === 0 && told === 0) return unknown('no watch was told of anything', counts);
   return {
     valid: anomalies.length === 0,
-    summary: `watch: ${watches.length} watches were told of ${told} changes, ${acknowledged} writes were acknowledged; ${found.summary() || 'no anomaly'}`,
+    summary: `watch: ${counted(watches.length, 'watch was', 'watches were')} told of ${counted(told, 'change')}, ${counted(acknowledged, 'write was', 'writes were')} acknowledged; ${found.summary() || 'no anomaly'}`,
     anomalies,
     counts,
   };

@@ -31,6 +31,14 @@ t.test('a stale read is not linearizable', async (t) => {
   t.equal(section.anomalies[0]?.kind, 'nonlinearizable');
 });
 
+t.test('what one operation answered, nobody can have made it see', async (t) => {
+  const { anomalies, summary } = checkLinear(history([0, 'invoke', 'read'], [0, 'ok', 'read', 5]), {
+    model: 'register',
+  });
+  t.equal(anomalies[0]?.message, 'no order of the operations explains the answer of one: read → 5');
+  t.equal(summary, 'not linearizable: 1 of 1 key; 1 operation on 1 key');
+});
+
 t.test('a write of unknown outcome may have happened or not', async (t) => {
   for (const value of [null, 1]) {
     const section = checkLinear(

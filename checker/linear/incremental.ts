@@ -5,6 +5,7 @@ import type { Op, Value } from '../history/op.ts';
 import type { Model, Operation } from '../model/model.ts';
 import { Transitions } from '../model/transitions.ts';
 import { type Anomaly, type Section, unknown, type Valid, worst } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { describeCall } from './explain.ts';
 import { boundsOf, type LinearOptions, modelOf } from './options.ts';
 import type { Seed } from './problem.ts';
@@ -98,7 +99,7 @@ export class IncrementalLinear {
     const states = [...this.#keys.values()];
     const counts = { operations: this.#operations, keys: states.length };
     const valid = worst(states.map((state) => state.valid));
-    const looked = `${this.#operations} operations on ${states.length} keys, as they came`;
+    const looked = `${counted(this.#operations, 'operation')} on ${counted(states.length, 'key')}, as they came`;
     if (valid === 'unknown')
       return unknown(states.find((state) => state.reason !== undefined)?.reason ?? looked, counts);
     if (this.#operations === 0)

@@ -3,6 +3,7 @@ import { type Events, NONE, OK, type Ref } from '../history/events.ts';
 import type { Value } from '../history/op.ts';
 import type { Model } from '../model/model.ts';
 import { type Anomaly, type Section, unknown, type Valid, worst } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { type FailedCas, failedAs } from './operations.ts';
 import { type LinearOptions, modelOf } from './options.ts';
 
@@ -81,11 +82,11 @@ function summarize(
   const undecided = verdicts.filter((one) => one.valid === 'unknown');
   const keys = verdicts.length;
   const certified = verdicts.filter((one) => one.order !== undefined);
-  const looked = `${counts.operations} operations on ${keys} ${keys === 1 ? 'key' : 'keys'}`;
+  const looked = `${counted(counts.operations ?? 0, 'operation')} on ${counted(keys, 'key')}`;
   const summaries = {
     true: `linearizable: ${looked}`,
-    false: `not linearizable: ${anomalies.length} of ${keys} keys; ${looked}`,
-    unknown: `not decided: ${undecided.length} of ${keys} keys; ${looked}`,
+    false: `not linearizable: ${anomalies.length} of ${counted(keys, 'key')}; ${looked}`,
+    unknown: `not decided: ${undecided.length} of ${counted(keys, 'key')}; ${looked}`,
   };
   return {
     valid,

@@ -5,6 +5,7 @@ import type { History, Value } from '../history/op.ts';
 import { components, cyclicComponents, GraphBuilder, WW } from '../txn/graph.ts';
 import { Search } from '../txn/search.ts';
 import { type Anomaly, type Section, unknown } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { explain, type Step } from './guarantees.ts';
 import { type Access, readSessions, type Sessions } from './sessions.ts';
 import { causalOrder, eachVisible, type Seen } from './visible.ts';
@@ -84,7 +85,7 @@ export function checkSession(history: History | Events, options: SessionOptions 
   }
   return {
     valid: anomalies.length === 0,
-    summary: `session guarantees: ${reads} reads and ${counts.writes} writes in ${counts.sessions} sessions; ${found.summary() || 'no anomaly'}`,
+    summary: `session guarantees: ${counted(reads, 'read')} and ${counted(counts.writes, 'write')} in ${counted(counts.sessions, 'session')}; ${found.summary() || 'no anomaly'}`,
     anomalies,
     counts,
   };

@@ -1,6 +1,7 @@
 import type { Events } from '../history/events.ts';
 import type { History, Op, Value } from '../history/op.ts';
 import { type Section, unknown } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { Findings, show } from './findings.ts';
 import { eachOp } from './read-transactions.ts';
 
@@ -45,7 +46,7 @@ export function checkBank(history: History | Events, options: BankOptions = {}):
   const said = kinds.map((kind) => `${findings.count(kind)} ${kind}`).join(', ') || 'no anomaly';
   return {
     valid: kinds.length === 0,
-    summary: `bank: ${reads.length} reads of ${accounts.size} accounts, ${total} in all; ${said}`,
+    summary: `bank: ${counted(reads.length, 'read')} of ${counted(accounts.size, 'account')}, ${total} in all; ${said}`,
     anomalies: kinds.flatMap((kind) => findings.kept(kind)),
     counts: {
       reads: reads.length,

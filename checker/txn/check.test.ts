@@ -198,6 +198,11 @@ t.test('garbage reads', (t) => {
     '0 invoke [["w","x",1]]',
     '0 ok [["w","x",1]]',
   );
+  t.match(
+    checkTxn(filled, { model: 'rw-register' }).summary,
+    /; 7 of key x, which nobody wrote, is taken to have been there before/,
+    'what is taken for granted is said',
+  );
   t.equal(checkTxn(filled, { model: 'rw-register' }).valid, true, 'registers may have been filled before');
   t.end();
 });

@@ -1,6 +1,7 @@
 import type { Events } from '../history/events.ts';
 import type { History, Value } from '../history/op.ts';
 import { type Anomaly, type Section, unknown, type Valid } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { ClosedPredicate, readClosedPredicate } from './closed-predicate.ts';
 import { type Cycle, findCycles } from './cycles.ts';
 import { type Analysis, Findings } from './findings.ts';
@@ -95,6 +96,7 @@ class TxnCheck {
   readonly #undecided = new Set<string>();
   readonly #edges: number;
   #order: readonly number[] | undefined;
+  readonly #note: string | undefined;
   #components = 0;
   #predicateReads = 0;
 
@@ -114,6 +116,7 @@ class TxnCheck {
     else if ([...prohibited].some((kind) => kind.endsWith('-process'))) processEdges(this.#table, graph);
     this.#edges = graph.edges;
     this.#addCycles(graph, analysis);
+    this.#note = analysis.note;
     if (graph.edges === 0) {
       this.#findings.add(EMPTY_GRAPH, () => ({
         message: 'no transaction depends on another, so that no cycle could be seen',
@@ -211,7 +214,7 @@ class TxnCheck {
     const anomalies: Anomaly[] = types.flatMap((kind) => findings.kept(kind));
     return {
       valid,
-      summary: `${this.#options.model}: ${table.count} transactions over ${table.keys} keys; ${said}`,
+      summary: `${this.#options.model}: ${counted(table.count, 'transaction')} over ${counted(table.keys, 'key')}; ${said}${this.#note === undefined ? '' : `; ${this.#note}`}`,
       ...(valid === 'unknown' && reason !== undefined ? { reason } : {}),
       anomalies,
       counts,

@@ -42,6 +42,8 @@ export interface Reason {
 
 /** What a model found out about a history, beside the edges that it put into the graph. */
 export interface Analysis {
+  /** What it takes for granted, in a sentence, where a person should know. */
+  readonly note?: string | undefined;
   /**
    * Why there is an edge of a kind (one of `WW`, `WR`, `RW`, `RWP`) from `a` to `b`.
    *

@@ -2,6 +2,7 @@ import type { Events } from '../history/events.ts';
 import { canonical } from '../history/events.ts';
 import type { History, Value } from '../history/op.ts';
 import { type Section, unknown } from '../verdict.ts';
+import { counted } from '../words.ts';
 import { Findings, show } from './findings.ts';
 import { eachOp } from './read-transactions.ts';
 
@@ -38,7 +39,7 @@ export function checkLongFork(history: History | Events, options: LongForkOption
     reads++;
     const keys = mops.map((mop) => canonical(mop[1]!)).sort();
     if (options.groupSize !== undefined && keys.length !== options.groupSize) {
-      reason ??= `operation ${at} read ${keys.length} keys instead of ${options.groupSize}`;
+      reason ??= `operation ${at} read ${counted(keys.length, 'key')} instead of ${options.groupSize}`;
     }
     const seen = new Map(
       mops.flatMap(([, key, value]) => (value === null || value === undefined ? [] : [[canonical(key!), value]])),
@@ -76,7 +77,7 @@ export function checkLongFork(history: History | Events, options: LongForkOption
   const forks = findings.count('long-fork');
   return {
     valid: forks === 0,
-    summary: `long-fork: ${reads} reads of ${groups.size} groups, ${early} too early and ${late} too late to see anything; ${forks === 0 ? 'no fork' : `${forks} forks`}`,
+    summary: `long-fork: ${counted(reads, 'read')} of ${counted(groups.size, 'group')}, ${early} too early and ${late} too late to see anything; ${forks === 0 ? 'no fork' : `${counted(forks, 'fork')}`}`,
     anomalies: findings.kept('long-fork'),
     counts,
   };

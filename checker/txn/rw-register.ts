@@ -1,5 +1,6 @@
 import type { Events } from '../history/events.ts';
 import type { History } from '../history/op.ts';
+import { counted } from '../words.ts';
 import { type Analysis, type Findings, lostUpdate, type Reason, show, showKey } from './findings.ts';
 import { type Graph, type GraphBuilder, RW, WR, WW } from './graph.ts';
 import { overtakenBy } from './overtaken.ts';
@@ -41,6 +42,9 @@ export class RwRegister implements Analysis {
   /** By key: the version before all writes. */
   readonly #initial: Int32Array;
   readonly #order: VersionOrder;
+  /** Keys that are taken to have held something that nobody wrote; and what the first of them held. */
+  #assumed = 0;
+  #firstAssumed = '';
 
   constructor(table: Transactions, findings: Findings, graph: GraphBuilder, options: RegisterOptions) {
     this.#table = table;
@@ -80,6 +84,7 @@ export class RwRegister implements Analysis {
           if (v === this.#initial[k] || table.previous.data[m] !== NONE) continue;
           if (!nullIsInitial && (unwritten[k] === NONE || unwritten[k] === v)) {
             // Registers may have been filled before the history began: one such value is possible.
+            if (unwritten[k] === NONE) this.#assume(v);
             unwritten[k] = v;
             continue;
           }
@@ -91,6 +96,21 @@ export class RwRegister implements Analysis {
         }
       }
     }
+  }
+
+  #assume(version: number): void {
+    this.#assumed++;
+    if (this.#assumed > 1) return;
+    const table = this.#table;
+    const [key, value] = [table.keyValue(table.versionKey.data[version]!), table.versionValue(version)];
+    this.#firstAssumed = `${show(value)} of key ${showKey(key)}`;
+  }
+
+  /** What the verdict takes for granted. */
+  get note(): string | undefined {
+    if (this.#assumed === 0) return undefined;
+    const more = this.#assumed === 1 ? '' : `, and one of ${counted(this.#assumed - 1, 'more key')}`;
+    return `${this.#firstAssumed}${more}, which nobody wrote, is taken to have been there before (unless the initial value is given)`;
   }
 
   #badRead(kind: string, t: number, v: number, writer: number, why: (writer: number) => string): void {
