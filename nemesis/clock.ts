@@ -19,8 +19,11 @@ const jumpsMs = [250, 2_000, 30_000, 600_000, 7_200_000] as const;
 const strobesMs = [0, 20, 200] as const;
 const strobeTimesMax = 8;
 const rates = [0.5, 0.8, 1.25, 2] as const;
-/** By this a lease of half an election time-out lasts for five of them. */
-const slowWallRate = 0.1;
+/**
+ * By this a lease of half an election time-out lasts for five of them, and whoever leads takes four election time-outs to
+ * notice that nobody follows. It still sends heartbeats often enough to lead.
+ */
+const slow: ClockFault = { wallOffsetMs: 0, wallRate: 0.1, monotonicRate: 0.25 };
 
 /** Clocks that are wrong: wall time jumps or drifts; monotonic time, and with it every timer, runs fast or slow. */
 export const clock: FaultKind = {
@@ -43,8 +46,8 @@ export const clock: FaultKind = {
     }),
     rate: bend((random) => ({ ...trueClock, monotonicRate: oneOf(rates, random) })),
     /**
-     * Whoever leads has a wall clock that hardly moves, and is then cut off: what it believes to have promised itself for
-     * a while, as a lease, it believes long after the others have elected another (tikv#964).
+     * Whoever leads has clocks that hardly move, and is then cut off: what it believes to have been promised for a while,
+     * as a lease, it believes long after the others have elected another (tikv#964), and leads on.
      */
     'drift-then-partition'(situation) {
       const nodes = primariesOrOne(situation);
@@ -53,7 +56,7 @@ export const clock: FaultKind = {
       return {
         nodes,
         links: [...links(nodes, others), ...links(others, nodes)],
-        setting: { type: 'clock', clock: { ...trueClock, wallRate: slowWallRate } },
+        setting: { type: 'clock', clock: slow },
       };
     },
   },
