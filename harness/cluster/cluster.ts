@@ -25,6 +25,7 @@ import { Ext4Disk } from './ext4-disk.ts';
 import { LinkTable } from './links.ts';
 import { LocalNode } from './local-node.ts';
 import { chooseMechanisms, type Chosen as Mechanisms, mechanismsByKind, NoMechanism } from './mechanisms.ts';
+import { NodeDisk } from './node-disk.ts';
 import { PeerProxy } from './peer-proxy.ts';
 import { type Reaper, startReaper } from './reaper.ts';
 
@@ -191,10 +192,8 @@ class LocalCluster implements Cluster {
     const urls = proxies.map((proxy) => `http://127.0.0.1:${proxy.port}`).join(',');
     const clusterId = randomUUID();
     const { faults = [] } = options;
-    const disk = {
-      breakable: chosen.disk !== undefined || chosen.power !== undefined,
-      journaled: chosen.power === 'preload-disk' || faults.includes('disk-error'),
-    };
+    const modules = NodeDisk.modules(chosen).flatMap((module) => ['--import', module]);
+    const journaled = modules.length > 0 && (chosen.power === 'preload-disk' || faults.includes('disk-error'));
     const ext4 = chosen.power === 'ext4' ? await ext4Disks(ids, reaper) : undefined;
     const moments = new Moments(
       (ms, expired) => {
@@ -216,7 +215,7 @@ class LocalCluster implements Cluster {
         arguments: [
           '--import',
           new URL('preload/clock.js', import.meta.url).href,
-          ...(disk.breakable ? ['--import', new URL('preload/disk.js', import.meta.url).href] : []),
+          ...modules,
           options.main,
           ...['--id', proxy.node, '--cluster', urls, '--cluster-id', clusterId],
           ...['--host', '127.0.0.1', '--port', String(clientPorts[at]), '--listen-peer', '127.0.0.1:0'],
@@ -224,7 +223,7 @@ class LocalCluster implements Cluster {
           ...(options.flags ?? []),
         ],
         dataFolder,
-        disk: { ...disk, ext4: ext4Disk },
+        disk: { journaled, ext4: ext4Disk },
         mechanisms: chosen,
         random: options.random,
         onPeerPort: (port) => proxy.setTarget(port),

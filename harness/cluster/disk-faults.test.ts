@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
 import type { DiskFault, NodeId } from '../../nemesis/world.ts';
+import { CallTracer } from './call-tracer.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import type { ProcessRecord } from './exits.ts';
+import { chooseMechanisms } from './mechanisms.ts';
 import { PreloadControl } from './preload-control.ts';
 
 const preload = new URL('preload/disk.js', import.meta.url).href;
@@ -79,9 +81,13 @@ t.test('a process on a disk with a fault', async (t) => {
   });
 });
 
-async function storeOf(t: Test, faults: readonly string[]): Promise<Cluster & { readonly folder: string }> {
+async function storeOf(
+  t: Test,
+  faults: readonly string[],
+  wantedMechanisms: readonly string[],
+): Promise<Cluster & { readonly folder: string }> {
   const folder = t.testdir({});
-  const world = await startCluster({ nodes: 3, folder, main, faults, random, now: () => 0 });
+  const world = await startCluster({ nodes: 3, folder, main, faults, wantedMechanisms, random, now: () => 0 });
   let writing = true;
   const writes = (async () => {
     for (let value = 0; writing; value++) {
@@ -105,44 +111,61 @@ function exitsOf(folder: string, node: NodeId): readonly ProcessRecord[] {
   return records.map((line) => JSON.parse(line) as ProcessRecord).filter(({ type }) => type === 'exit');
 }
 
-t.test('disks of real nodes that are written to', async (t) => {
-  const world = await storeOf(t, ['disk-error']);
-  const { folder } = world;
-
-  for (const fault of [{ type: 'full' }, { type: 'slow', delayMs: 50 }, { type: 'hung' }] as const) {
-    t.test(fault.type, async (t) => {
-      t.match(await world.setDisk('1', fault), { effect: 'proven', mechanism: 'preload-disk' });
-      t.match(await world.setDisk('1', undefined), { effect: 'proven' });
-    });
-  }
-
-  t.test('an end in a sync is the nemesis’s doing, and the node comes back', async (t) => {
-    t.match(await world.setDisk('2', { type: 'sync-error', after: 3 }), { effect: 'proven', proof: { code: 70 } });
-    t.match(await world.setDisk('2', undefined), { effect: 'moot' });
-    t.match(await world.start('2'), { effect: 'proven' });
-    const crash = { type: 'crash', at: 'write', after: 3 } as const;
-    t.match(await world.setDisk('2', crash), { effect: 'proven', proof: { signal: 'SIGKILL' } });
-    t.match(await world.start('2'), { effect: 'proven' });
-    t.match(exitsOf(folder, '2'), [{ ordered: true }, { ordered: true }]);
-  });
-
-  t.test('none starts on a disk that is full or hung', async (t) => {
-    await world.setDisk('3', { type: 'hung' });
-    t.match(await world.kill('3'), { effect: 'proven' });
-    t.match(await world.start('3'), { effect: 'moot', proof: { reason: 'its disk is hung' } });
-    t.match(await world.setDisk('3', undefined), { effect: 'moot' });
-    t.match(await world.start('3'), { effect: 'proven' });
-  });
-
-  t.test('what did nothing is not proven', async (t) => {
-    const counts = { synced: 0, failed: 0, delayed: 0, held: 0, skipped: 0 };
-    t.capture(PreloadControl.prototype, 'tell', async () => {
-      counts.synced += 10;
-      return { ...counts };
-    });
-    for (const fault of [{ type: 'full' }, { type: 'hung' }, { type: 'sync-error', after: 1 }] as const) {
-      t.match(await world.setDisk('1', fault), { effect: 'ineffective' });
-      await world.setDisk('1', undefined);
+for (const mechanism of ['preload-disk', 'strace'] as const) {
+  t.test(`disks of real nodes that are written to, broken by ${mechanism}`, async (t) => {
+    const { disk } = await chooseMechanisms(['disk-error'], [mechanism]);
+    if (disk !== mechanism) {
+      t.pass(`not on this machine: ${mechanism}`);
+      return;
     }
+    const world = await storeOf(t, ['disk-error'], [mechanism]);
+    const { folder } = world;
+
+    for (const fault of [{ type: 'full' }, { type: 'slow', delayMs: 50 }, { type: 'hung' }] as const) {
+      t.test(fault.type, async (t) => {
+        t.match(await world.setDisk('1', fault), { effect: 'proven', mechanism });
+        t.match(await world.setDisk('1', undefined), { effect: 'proven' });
+      });
+    }
+
+    t.test('an end in a sync is the nemesis’s doing, and the node comes back', async (t) => {
+      t.match(await world.setDisk('2', { type: 'sync-error', after: 3 }), { effect: 'proven', proof: { code: 70 } });
+      t.match(await world.setDisk('2', undefined), { effect: 'moot' });
+      t.match(await world.start('2'), { effect: 'proven' });
+      const crash = { type: 'crash', at: 'write', after: 3 } as const;
+      t.match(await world.setDisk('2', crash), { effect: 'proven', proof: { signal: 'SIGKILL' } });
+      t.match(await world.start('2'), { effect: 'proven' });
+      t.match(exitsOf(folder, '2'), [{ ordered: true }, { ordered: true }]);
+    });
+
+    t.test('none starts on a disk that is full or hung', async (t) => {
+      await world.setDisk('3', { type: 'hung' });
+      t.match(await world.kill('3'), { effect: 'proven' });
+      t.match(await world.start('3'), { effect: 'moot', proof: { reason: 'its disk is hung' } });
+      t.match(await world.setDisk('3', undefined), { effect: 'moot' });
+      t.match(await world.start('3'), { effect: 'proven' });
+    });
+
+    t.test('a slow one is slow for the next process, too', async (t) => {
+      await world.setDisk('3', { type: 'slow', delayMs: 50 });
+      t.match(await world.kill('3'), { effect: 'proven' });
+      t.match(await world.start('3'), { effect: 'proven' });
+      t.match(await world.setDisk('3', { type: 'slow', delayMs: 20 }), { effect: 'proven' });
+      t.match(await world.setDisk('3', undefined), { effect: 'proven' });
+    });
+
+    t.test('what did nothing is not proven', async (t) => {
+      const counts = { synced: 0, failed: 0, delayed: 0, held: 0, skipped: 0 };
+      t.capture(PreloadControl.prototype, 'tell', async () => {
+        counts.synced += 10;
+        return { ...counts };
+      });
+      const { attach } = CallTracer;
+      t.capture(CallTracer, 'attach', (pids, _, reaper) => attach(pids, undefined, reaper));
+      for (const fault of [{ type: 'full' }, { type: 'hung' }, { type: 'sync-error', after: 1 }] as const) {
+        t.match(await world.setDisk('1', fault), { effect: 'ineffective' });
+        await world.setDisk('1', undefined);
+      }
+    });
   });
-});
+}

@@ -25,8 +25,8 @@ export interface LocalNodeOptions {
   readonly dataFolder: string;
   /** Everything after `node` on its command line. */
   readonly arguments: readonly string[];
-  /** Whether the disk module is loaded into the node, and keeps a journal of what is not synced. */
-  readonly disk: { readonly breakable: boolean; readonly journaled: boolean; readonly ext4?: Ext4Disk | undefined };
+  /** Whether the disk module keeps a journal of what is not synced; the node's own file system. */
+  readonly disk: { readonly journaled: boolean; readonly ext4?: Ext4Disk | undefined };
   /** Names of mechanisms, by power. */
   readonly mechanisms: Mechanisms;
   /** A seeded integer in [0, bound). */
@@ -75,6 +75,7 @@ export class LocalNode {
       folder: options.folder,
       reaper: options.reaper,
       now: options.now,
+      onEnding: () => this.#disk.ending(),
       onExit: (exit) => {
         this.#state = 'down';
         this.#disk.ended(exit);
@@ -88,7 +89,8 @@ export class LocalNode {
       process: this.#process,
       dataFolder,
       ext4: options.disk.ext4,
-      breakable: options.disk.breakable,
+      mechanisms: options.mechanisms,
+      reaper: options.reaper,
       journalFolder: options.disk.journaled ? join(options.folder, 'disk') : undefined,
       random: options.random,
     });
@@ -156,6 +158,7 @@ export class LocalNode {
       this.#clock = { fault: this.#clock.fault, setAt: since(asked) };
       this.#state = 'up';
       this.#options.onPeerPort(peerPort);
+      await this.#disk.started();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (this.#damage.isRefusal(reason)) return { effect: 'proven', mechanism, proof: { refused: reason } };

@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
+import { tryCallTracer } from './call-tracer.ts';
 import { findHierarchy } from './control-group.ts';
 import { debianPath } from './debian-path.ts';
 import { tryExt4Disk } from './ext4-disk.ts';
@@ -33,7 +34,10 @@ export const mechanisms = {
   pause: [mechanism('sigstop', 'SIGSTOP and SIGCONT')],
   kill: [mechanism('sigkill', 'SIGKILL')],
   clock: [mechanism('preload-clock', 'a module in the node bends Date, performance and timers')],
-  disk: [mechanism('preload-disk', 'a module in the node stands between it and its files')],
+  disk: [
+    mechanism('preload-disk', 'a module in the node stands between it and its files'),
+    mechanism('strace', 'strace answers, delays or ends the process in its system calls', strace),
+  ],
   power: [
     mechanism('preload-disk', 'a module in the node keeps a journal, from which what was not synced is taken back'),
     mechanism('ext4', 'a file system a node, shut down without flushing, and mounted again', ext4),
@@ -156,6 +160,21 @@ async function ext4(): Promise<Missing | undefined> {
     return undefined;
   } catch (error) {
     return { reason: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await reaper.close();
+  }
+}
+
+async function strace(): Promise<Missing | undefined> {
+  const missing = await programs('strace', 'strace');
+  if (missing !== undefined) return missing;
+  const reaper = await startReaper();
+  try {
+    await tryCallTracer(reaper);
+    return undefined;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { reason, ...(!isRoot() && { needsRoot: true }) };
   } finally {
     await reaper.close();
   }

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
 import type { DiskFault, Effect } from '../../nemesis/world.ts';
+import { BreakableDisk } from './breakable-disk.ts';
+import { PreloadDisk, TracedDisk } from './disk-breaker.ts';
 import type { Ext4Disk } from './ext4-disk.ts';
+import type { Chosen as Mechanisms } from './mechanisms.ts';
 import type { Exit, NodeProcess } from './node-process.ts';
 import { losePower } from './power-loss.ts';
-import type { DiskCounts } from './preload/faulty-disk.ts';
+import type { Reaper } from './reaper.ts';
 import { exitCodes } from './system-exits.ts';
 
 export interface NodeDiskOptions {
@@ -12,90 +14,81 @@ export interface NodeDiskOptions {
   readonly dataFolder: string;
   /** What it lies on when that can lose power by itself; undefined: what was not synced is taken back by the journal. */
   readonly ext4: Ext4Disk | undefined;
-  /** Whether the disk module is loaded into the node. */
-  readonly breakable: boolean;
+  /** Names of mechanisms, by power. */
+  readonly mechanisms: Mechanisms;
+  readonly reaper: Reaper;
   /** Where the node keeps the journal of what it has not synced; undefined: it keeps none. */
   readonly journalFolder: string | undefined;
   readonly random: (bound: number) => number;
 }
 
 const mechanism = 'preload-disk';
-const orderTimeoutMs = 2000;
 /** For a node that has anything to write: far longer than from one write to the next. */
 const syncTimeoutMs = 3000;
-/** And than from the last of some tens to its exit. */
-const proofTimeoutMs = 4000;
-const lookEveryMs = 20;
-/** So many syncs that went well are more than could have been under way when the fault was set. */
-const inFlightMax = 4;
 
-const diskCounts: z.ZodType<DiskCounts> = z.object({
-  synced: z.number(),
-  failed: z.number(),
-  delayed: z.number(),
-  held: z.number(),
-  skipped: z.number(),
-});
-
-/** What each fault does to operations, as the disk module counts them. */
-const countOf = { full: 'failed', slow: 'delayed', hung: 'held', lying: 'skipped' } as const;
-
-/** One node's disk, broken by the module that stands before it in the node's process (`preload/disk.ts`). */
+/** One node's disk: broken by what stands before it, and what is left on it when power is lost. */
 export class NodeDisk {
   readonly #options: NodeDiskOptions;
-  #fault: DiskFault | undefined;
+  readonly #preload: PreloadDisk;
+  readonly #disk: BreakableDisk | undefined;
 
   constructor(options: NodeDiskOptions) {
     this.#options = options;
+    const { process, mechanisms, reaper } = options;
+    this.#preload = new PreloadDisk(() => process.control);
+    const pids = () => (process.pid === undefined ? [] : [process.pid]);
+    const breaker = mechanisms.disk === 'strace' ? new TracedDisk(pids, true, reaper) : this.#preload;
+    if (mechanisms.disk !== undefined) this.#disk = new BreakableDisk(process, breaker, isMadeBy);
   }
 
-  /** The module, when there is one, and its variables for the next process: a disk outlives processes. */
+  /** Modules for the node's command line. */
+  static modules({ disk, power }: Mechanisms): readonly string[] {
+    return disk === 'preload-disk' || power !== undefined ? [new URL('preload/disk.js', import.meta.url).href] : [];
+  }
+
+  /** Variables for the next process: a disk outlives processes. */
   get environment(): { readonly [name: string]: string } {
-    const { breakable, dataFolder, journalFolder } = this.#options;
-    if (!breakable) return {};
+    const { mechanisms, dataFolder, journalFolder } = this.#options;
+    const { fault } = this.#disk ?? {};
     return {
-      SPLITBRAIN_DISK_ROOT: dataFolder,
-      ...(journalFolder !== undefined && { SPLITBRAIN_DISK_JOURNAL: journalFolder }),
-      ...(this.#fault !== undefined && { SPLITBRAIN_DISK: JSON.stringify(this.#fault) }),
+      // One thread for all of its files, whose calls strace then counts as one sequence; and no way around system calls.
+      ...(mechanisms.disk === 'strace' && { UV_THREADPOOL_SIZE: '1', UV_USE_IO_URING: '0' }),
+      ...(NodeDisk.modules(mechanisms).length > 0 && {
+        SPLITBRAIN_DISK_ROOT: dataFolder,
+        ...(journalFolder !== undefined && { SPLITBRAIN_DISK_JOURNAL: journalFolder }),
+        ...(fault !== undefined && mechanisms.disk === 'preload-disk' && { SPLITBRAIN_DISK: JSON.stringify(fault) }),
+      }),
     };
   }
 
   /** Why no process could start on it now. */
   get unusable(): string | undefined {
-    const { type } = this.#fault ?? {};
-    return type === 'full' || type === 'hung' ? `its disk is ${type}` : undefined;
+    return this.#disk?.unusable;
+  }
+
+  /** To be called when a process has been started. */
+  async started(): Promise<void> {
+    if (this.#options.mechanisms.disk === 'strace') await this.#disk?.started();
+  }
+
+  /** To be called when the process was sent a signal to end on. */
+  ending(): void {
+    this.#disk?.ending();
   }
 
   /** To be called when the process has ended. */
   ended(exit: Exit): void {
-    const fault = this.#fault;
-    if (fault?.type !== 'sync-error' && fault?.type !== 'crash') return;
-    this.#fault = undefined;
-    this.#options.process.expect('disk', undefined);
-    const { process, dataFolder, journalFolder, random } = this.#options;
+    const fault = this.#disk?.ended(exit);
+    const { dataFolder, journalFolder, random } = this.#options;
     // What the kernel still had in memory when a sync failed it may have thrown away (fsyncgate).
-    const isForgotten = fault.type === 'sync-error' && isMadeBy(fault, exit, process.lastLogLines);
-    if (isForgotten && journalFolder !== undefined) losePower(dataFolder, journalFolder, random);
+    if (fault?.type === 'sync-error' && journalFolder !== undefined) losePower(dataFolder, journalFolder, random);
   }
 
-  /**
-   * Breaks or mends it. Proven by the operations that the fault hit, or by the process's end where that is the
-   * fault; moot when the node wrote nothing; ineffective when it wrote and nothing was hit.
-   */
+  /** See `BreakableDisk`. */
   async set(fault: DiskFault | undefined): Promise<Effect> {
-    const { process, breakable } = this.#options;
-    if (this.#fault === undefined && fault === undefined) {
-      return { effect: 'moot', mechanism, proof: { reason: 'it is whole already' } };
-    }
-    if (!breakable) throw new Error('the cluster was started without the disk module');
-    this.#fault = fault;
-    process.expect('disk', fault === undefined ? undefined : (exit, lines) => isMadeBy(fault, exit, lines));
-    const { exited } = process;
-    const counts = await this.#tell({ fault: fault ?? null });
-    if (counts === undefined || exited === undefined) {
-      return { effect: 'moot', mechanism, proof: { reason: 'the node is down or paused' } };
-    }
-    return fault === undefined ? this.#proveMended(counts) : this.#proveBroken(fault, counts, exited);
+    if (this.#disk !== undefined) return this.#disk.set(fault);
+    if (fault !== undefined) throw new Error('the cluster was started without a way to break its disks');
+    return { effect: 'moot', mechanism: 'none', proof: { reason: 'it is whole already' } };
   }
 
   /** Ends the process in its next sync, before anything of that was done; kills it when none comes, or it is stopped. */
@@ -105,7 +98,7 @@ export class NodeDisk {
     if (exited !== undefined && !isStopped) {
       const fault: DiskFault = { type: 'crash', at: 'sync', after: 1 };
       process.expect('power', (exit, lines) => isMadeBy(fault, exit, lines));
-      void this.#tell({ fault });
+      void this.#preload.set(fault);
       const exit = await Promise.race([exited, delay(syncTimeoutMs)]);
       process.expect('power', undefined);
       if (exit !== undefined) return { ...exit, atSync: exit.signal === 'SIGKILL' };
@@ -132,48 +125,6 @@ export class NodeDisk {
     const { unsynced, lost } = losePower(dataFolder, journalFolder, random);
     const effect = lost > 0 ? 'proven' : exit.atSync ? 'ineffective' : 'moot';
     return { effect, mechanism, proof: { pid, signal: exit.signal, atSync: exit.atSync, unsynced, lost } };
-  }
-
-  async #proveBroken(fault: DiskFault, before: DiskCounts, exited: Promise<Exit>): Promise<Effect> {
-    const of = { fault: JSON.stringify(fault) };
-    if (fault.type === 'sync-error' || fault.type === 'crash') {
-      const exit = await Promise.race([exited, delay(proofTimeoutMs)]);
-      if (exit !== undefined) {
-        const made = isMadeBy(fault, exit, this.#options.process.lastLogLines);
-        return { effect: made ? 'proven' : 'moot', mechanism, proof: { ...of, code: exit.code, signal: exit.signal } };
-      }
-      const synced = ((await this.#tell({}))?.synced ?? before.synced) - before.synced;
-      const effect = synced > fault.after + inFlightMax ? 'ineffective' : 'moot';
-      return { effect, mechanism, proof: { ...of, synced, reason: 'the node did not end' } };
-    }
-    const hit = (counts: DiskCounts): number => counts[countOf[fault.type]] - before[countOf[fault.type]];
-    const after = await this.#until((counts) => hit(counts) > 0);
-    if (after === undefined)
-      return { effect: 'moot', mechanism, proof: { ...of, reason: 'the node is down or paused' } };
-    const synced = after.synced - before.synced;
-    const effect = hit(after) > 0 ? 'proven' : synced > inFlightMax ? 'ineffective' : 'moot';
-    return { effect, mechanism, proof: { ...of, hit: hit(after), synced } };
-  }
-
-  async #proveMended(before: DiskCounts): Promise<Effect> {
-    const after = await this.#until((counts) => counts.synced > before.synced);
-    const synced = after === undefined ? 0 : after.synced - before.synced;
-    return { effect: synced > 0 ? 'proven' : 'moot', mechanism, proof: { synced } };
-  }
-
-  /** @returns the counts when they show it, or the last ones after a bounded time; undefined without an answer */
-  async #until(isShown: (counts: DiskCounts) => boolean): Promise<DiskCounts | undefined> {
-    const startedAt = performance.now();
-    for (;;) {
-      const counts = await this.#tell({});
-      if (counts === undefined || isShown(counts) || performance.now() - startedAt > proofTimeoutMs) return counts;
-      await delay(lookEveryMs);
-    }
-  }
-
-  async #tell(order: { readonly fault?: DiskFault | null }): Promise<DiskCounts | undefined> {
-    const answer = await this.#options.process.control?.tell('disk', order, orderTimeoutMs).catch(() => undefined);
-    return answer === undefined ? undefined : diskCounts.parse(answer);
   }
 }
 

@@ -25,6 +25,8 @@ export interface NodeProcessOptions {
   readonly reaper: Reaper;
   /** Nanoseconds since the start of the run. */
   readonly now: () => number;
+  /** Called when the process was just sent a signal to end on. */
+  readonly onEnding: () => void;
   /** Called when the process has ended, before anything that waits for it goes on. */
   readonly onExit: (exit: Exit) => void;
   /** Called when the node says that it was elected, at once. */
@@ -203,6 +205,7 @@ export class NodeProcess {
     if (running === undefined) return undefined;
     running.ordered = true;
     this.signal(signal);
+    this.#options.onEnding();
     return withinMs(timeoutMs, `node ${this.node} did not end on ${signal}`, running.exited);
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,49 +36,54 @@ interface Seen {
 /** Runs tests; undefined where the store is not on this machine, with its line. */
 type Run = (...words: readonly string[]) => Promise<Verdict>;
 
-/** While it is down nothing is carried out: kills are few. */
-const kills = ['--nemesis', 'kill', '--nemesis-interval', '40s'];
+interface Part {
+  readonly name: string;
+  readonly claim: string;
+  /** @param root a folder for whatever it takes */
+  readonly show: (run: Run, root: string) => Promise<Seen>;
+}
 
-const parts: readonly { readonly name: string; readonly claim: string; readonly show: (run: Run) => Promise<Seen> }[] =
-  [
-    {
-      name: 'etcd',
-      claim: 'etcd, linearizable reads, 5 minutes of partition, pause and kill: valid',
-      show: async (run) =>
-        valid(await run('--target', 'etcd', '--nemesis', 'partition,pause,kill', '--time-limit', '5m')),
+/** While a single node is down nothing is carried out: it is killed twice, and started again at once. Seconds. */
+const killsAtS = [20, 40];
+const downS = 0.5;
+
+const parts: readonly Part[] = [
+  {
+    name: 'etcd',
+    claim: 'etcd, linearizable reads, 5 minutes of partition, pause and kill: valid',
+    show: async (run) =>
+      valid(await run('--target', 'etcd', '--nemesis', 'partition,pause,kill', '--time-limit', '5m')),
+  },
+  {
+    name: 'etcd',
+    claim: 'etcd, serializable reads: stale reads within 2 minutes',
+    show: (run) =>
+      within(2, 60, (seed) => run('--target', 'etcd', '--serializable', '--time-limit', '60', ...seed), stale),
+  },
+  {
+    name: 'redis',
+    claim: 'redis with sentinel under partitions: lost acknowledged writes within 3 minutes',
+    show(run) {
+      const partitions = ['--nemesis', 'partition', '--nemesis-interval', '16s', '--time-limit', '60'];
+      return within(3, 60, (seed) => run('--target', 'redis', '--workload', 'set', ...partitions, ...seed), lost);
     },
-    {
-      name: 'etcd',
-      claim: 'etcd, serializable reads: stale reads within 2 minutes',
-      show: (run) =>
-        within(2, 60, (seed) => run('--target', 'etcd', '--serializable', '--time-limit', '60', ...seed), stale),
+  },
+  ...(
+    [
+      ['serializable', 'no anomaly', (types: readonly string[]) => types.length === 0],
+      ['repeatable-read', 'write skew (G2-item) and nothing weaker', onlyWriteSkew],
+      ['read-committed', 'lost updates or G-single', showsLostUpdates],
+    ] as const
+  ).map(([isolation, what, holds]) => ({
+    name: 'postgres',
+    claim: `postgres, ${isolation}, ${transactionsMin} transactions and two kills: ${what}`,
+    async show(run: Run, root: string): Promise<Seen> {
+      const pace = ['--rate', '300', '--concurrency', '20', '--keys', '20', '--time-limit', '90', '--seed', '1'];
+      const how = ['--isolation', isolation, '--workload', 'append', '--faults', killsIn(root), ...pace];
+      return isolated(await run('--target', 'postgres', ...how), holds);
     },
-    {
-      name: 'redis',
-      claim: 'redis with sentinel under partitions: lost acknowledged writes within 3 minutes',
-      show(run) {
-        const partitions = ['--nemesis', 'partition', '--nemesis-interval', '16s', '--time-limit', '60'];
-        return within(3, 60, (seed) => run('--target', 'redis', '--workload', 'set', ...partitions, ...seed), lost);
-      },
-    },
-    ...(
-      [
-        ['serializable', 'no anomaly', (types: readonly string[]) => types.length === 0],
-        ['repeatable-read', 'write skew (G2-item) and nothing weaker', onlyWriteSkew],
-        ['read-committed', 'lost updates or G-single', showsLostUpdates],
-      ] as const
-    ).map(([isolation, what, holds]) => ({
-      name: 'postgres',
-      claim: `postgres, ${isolation}, ${transactionsMin} transactions and kills: ${what}`,
-      async show(run: Run): Promise<Seen> {
-        const pace = ['--rate', '400', '--concurrency', '20', '--keys', '20', '--time-limit', '150', ...kills];
-        return isolated(
-          await run('--target', 'postgres', '--isolation', isolation, '--workload', 'append', ...pace),
-          holds,
-        );
-      },
-    })),
-  ];
+  })),
+];
 
 /**
  * What the targets other than our own store must show: points 1 to 3 of the catalogue. Stores that are not on this
@@ -93,7 +98,7 @@ export async function verifyTargets(only: readonly string[]): Promise<boolean> {
       if (only.length > 0 && !only.includes(name)) continue;
       const begun = performance.now();
       try {
-        const { good: isGood, seen } = await show((...words) => run(root, words));
+        const { good: isGood, seen } = await show((...words) => run(root, words), root);
         good &&= isGood;
         say(
           `${isGood ? 'shown' : 'NOT SHOWN'}  ${claim} (${Math.round((performance.now() - begun) / 1000)} s)\n    ${seen}`,
@@ -107,6 +112,28 @@ export async function verifyTargets(only: readonly string[]): Promise<boolean> {
     rmSync(root, { recursive: true, force: true });
   }
   return good;
+}
+
+/** Writes the kills down as `--faults` takes them. @returns the file's path */
+function killsIn(root: string): string {
+  const lines = killsAtS.flatMap((atS, id) =>
+    (['start', 'end'] as const).map((phase) => {
+      const time = (phase === 'start' ? atS : atS + downS) * 1e9;
+      return JSON.stringify({
+        kind: 'kill',
+        variant: 'one',
+        id,
+        phase,
+        time,
+        doneTime: time,
+        nodes: ['1'],
+        effects: [],
+      });
+    }),
+  );
+  const path = join(root, 'kills.ndjson');
+  writeFileSync(path, `${lines.join('\n')}\n`);
+  return path;
 }
 
 /** The store, or something that it needs, is not on this machine. */

@@ -63,6 +63,8 @@ export const postgres: Target = {
         `max_connections=${connectionsMax}`,
         'listen_addresses=127.0.0.1',
         `port=${port}`,
+        // Transactions that wait for each other, as those of a few keys often do, would wait for a second.
+        'deadlock_timeout=50ms',
         // After a kill, the whole file system at once: file by file takes seconds.
         'recovery_init_sync_method=syncfs',
       ];
