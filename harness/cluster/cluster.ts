@@ -25,6 +25,7 @@ import { Ext4Disk } from './ext4-disk.ts';
 import { LinkTable } from './links.ts';
 import { LocalNode } from './local-node.ts';
 import { chooseMechanisms, type Chosen as Mechanisms, mechanismsByKind, NoMechanism } from './mechanisms.ts';
+import { Members } from './members.ts';
 import { NodeDisk } from './node-disk.ts';
 import { PeerProxy } from './peer-proxy.ts';
 import { type Reaper, startReaper } from './reaper.ts';
@@ -68,6 +69,8 @@ type Powers = Required<
     | 'next'
     | 'transferLeadership'
     | 'setVoters'
+    | 'removeMember'
+    | 'addMember'
     | 'takeSnapshot'
   >
 >;
@@ -129,6 +132,12 @@ async function chooseClientPorts({ nodes, portFirst }: ClusterOptions): Promise<
   return [...ports];
 }
 
+function peerUrl(proxies: readonly PeerProxy[], node: NodeId): string {
+  const proxy = proxies.find((other) => other.node === node);
+  if (proxy === undefined) throw new ClusterError(`there is no node ${JSON.stringify(node)}`);
+  return `http://127.0.0.1:${proxy.port}`;
+}
+
 async function ext4Disks(nodes: readonly NodeId[], reaper: Reaper): Promise<ReadonlyMap<NodeId, Ext4Disk>> {
   const folder = reaper.temporaryFolder('ext4');
   return new Map(
@@ -142,6 +151,7 @@ class LocalCluster implements Cluster {
   readonly random: (bound: number) => number;
   readonly #nodes: ReadonlyMap<NodeId, LocalNode>;
   readonly #proxies: readonly PeerProxy[];
+  readonly #members: Members;
   readonly #moments: Moments;
   readonly #administration: Administration;
   readonly #cuts: CutProver;
@@ -157,6 +167,7 @@ class LocalCluster implements Cluster {
     nodes: readonly LocalNode[],
     proxies: readonly PeerProxy[],
     links: LinkTable,
+    members: Members,
     moments: Moments,
     reaper: Reaper,
     chosen: Mechanisms,
@@ -166,6 +177,7 @@ class LocalCluster implements Cluster {
     this.random = options.random;
     this.#nodes = new Map(nodes.map((node) => [node.id, node]));
     this.#proxies = proxies;
+    this.#members = members;
     this.#moments = moments;
     const isUp = (id: NodeId): boolean => this.#node(id).isConnectable;
     this.#cuts = new CutProver(links, isUp);
@@ -175,7 +187,7 @@ class LocalCluster implements Cluster {
     this.#administration = new Administration({
       client: (node) => new StoreClient(this.address(node), this.#http.exchange),
       primaries: () => this.primaries(),
-      idOf: (node) => node,
+      idOf: (node) => String(members.idOf(node)),
       sleep: (ms) => this.sleep(ms),
     });
   }
@@ -188,8 +200,10 @@ class LocalCluster implements Cluster {
     const reaper = options.reaper ?? (await startReaper());
     const links = new LinkTable(options.random);
     const ids = clientPorts.map((_, at) => String(at + 1));
-    const proxies = await Promise.all(ids.map((id) => PeerProxy.listen(id, links)));
-    const urls = proxies.map((proxy) => `http://127.0.0.1:${proxy.port}`).join(',');
+    const members = new Members(ids);
+    const nodeOf = (id: string) => members.nodeOf(Number(id)) ?? id;
+    const proxies = await Promise.all(ids.map((id) => PeerProxy.listen(id, links, nodeOf)));
+    const urlOf = (node: NodeId) => peerUrl(proxies, node);
     const clusterId = randomUUID();
     const { faults = [] } = options;
     const modules = NodeDisk.modules(chosen).flatMap((module) => ['--import', module]);
@@ -200,7 +214,7 @@ class LocalCluster implements Cluster {
         const timer = setTimeout(expired, ms);
         return { cancel: () => clearTimeout(timer) };
       },
-      (id) => (ids.includes(String(id)) ? String(id) : undefined),
+      (id) => members.nodeOf(id),
     );
     const nodes: readonly LocalNode[] = proxies.map((proxy, at) => {
       const folder = join(options.folder, files.nodes, proxy.node);
@@ -212,12 +226,13 @@ class LocalCluster implements Cluster {
         reaper,
         now: options.now,
         clientPort: clientPorts[at]!,
-        arguments: [
+        arguments: () => [
           '--import',
           new URL('preload/clock.js', import.meta.url).href,
           ...modules,
           options.main,
-          ...['--id', proxy.node, '--cluster', urls, '--cluster-id', clusterId],
+          ...members.arguments(proxy.node, ids.length, urlOf),
+          ...['--cluster-id', clusterId],
           ...['--host', '127.0.0.1', '--port', String(clientPorts[at]), '--listen-peer', '127.0.0.1:0'],
           ...['--data-dir', dataFolder, '--audit', join(folder, files.audit)],
           ...(options.flags ?? []),
@@ -227,11 +242,11 @@ class LocalCluster implements Cluster {
         mechanisms: chosen,
         random: options.random,
         onPeerPort: (port) => proxy.setTarget(port),
-        onRecord: ({ event, facts }) => moments.logged(Number(proxy.node), event, facts),
+        onRecord: ({ event, facts }) => moments.logged(members.idOf(proxy.node), event, facts),
         siblings: () => nodes.filter((other) => other.id !== proxy.node),
       });
     });
-    return new LocalCluster(options, nodes, proxies, links, moments, reaper, chosen);
+    return new LocalCluster(options, nodes, proxies, links, members, moments, reaper, chosen);
   }
 
   /** @throws {ClusterError} the first node's reason */
@@ -266,6 +281,25 @@ class LocalCluster implements Cluster {
     return this.#administration.setVoters(voters);
   }
 
+  async removeMember(node: NodeId): Promise<Effect> {
+    this.#node(node).leaving();
+    const removed = await this.#administration.removeMember(node);
+    await this.kill(node);
+    return removed;
+  }
+
+  async addMember(node: NodeId): Promise<Effect> {
+    const mechanism = mechanisms.kill;
+    if (!this.#administration.isGone(node)) return { effect: 'moot', mechanism, proof: { reason: 'it is a member' } };
+    const removed = await this.removeMember(node);
+    if (removed.effect !== 'proven') return removed;
+    const member = { id: String(this.#members.rename(node)), url: peerUrl(this.#proxies, node) };
+    return this.#administration.addMember(member, node, () => {
+      this.#node(node).renamed();
+      return this.start(node);
+    });
+  }
+
   takeSnapshot(node: NodeId): Promise<Effect> {
     return this.#administration.takeSnapshot(node);
   }
@@ -284,8 +318,12 @@ class LocalCluster implements Cluster {
     return { effect, mechanism: mechanisms.links, proof: { connections } };
   }
 
-  start(id: NodeId): Promise<Effect> {
-    return this.#node(id).start(mechanisms.kill);
+  async start(id: NodeId): Promise<Effect> {
+    const mechanism = mechanisms.kill;
+    if (this.#administration.isGone(id)) {
+      return { effect: 'moot', mechanism, proof: { reason: 'it is no member any more' } };
+    }
+    return this.#node(id).start(mechanism);
   }
 
   kill(id: NodeId): Promise<Effect> {

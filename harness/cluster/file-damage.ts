@@ -79,6 +79,11 @@ export class FileDamage {
     return this.#isWiped;
   }
 
+  /** It is another member now, which has nothing to forget. */
+  renamed(): void {
+    this.#isWiped = false;
+  }
+
   /** Takes all that the node has on disk. */
   wipe(): Effect {
     const files = filesIn(this.#dataFolder).length;

@@ -23,8 +23,8 @@ export interface LocalNodeOptions {
   readonly clientPort: number;
   /** Where it keeps what it has on disk. */
   readonly dataFolder: string;
-  /** Everything after `node` on its command line. */
-  readonly arguments: readonly string[];
+  /** Everything after `node` on the command line of its next process. */
+  readonly arguments: () => readonly string[];
   /** Whether the disk module keeps a journal of what is not synced; the node's own file system. */
   readonly disk: { readonly journaled: boolean; readonly ext4?: Ext4Disk | undefined };
   /** Names of mechanisms, by power. */
@@ -149,7 +149,7 @@ export class LocalNode {
     this.#rebaseClock(asked);
     try {
       const { peerPort } = await this.#process.start({
-        arguments: this.#options.arguments,
+        arguments: this.#options.arguments(),
         environment: {
           SPLITBRAIN_CLOCK: JSON.stringify(this.#clock.fault),
           ...this.#disk.environment,
@@ -209,6 +209,19 @@ export class LocalNode {
   wipe(): Effect {
     this.#mustBeDown();
     return this.#damage.wipe();
+  }
+
+  /** Its member is being removed from the cluster: it may end for that, orderly, until it is another one. */
+  leaving(): void {
+    this.#process.expect('removed', ({ code }) => code === 0);
+  }
+
+  /** It is another member from now on, with nothing on its disk. @throws while the node runs */
+  renamed(): void {
+    this.#mustBeDown();
+    this.#damage.wipe();
+    this.#damage.renamed();
+    this.#process.expect('removed', undefined);
   }
 
   /** See `NodeStarvation`. */

@@ -25,14 +25,16 @@ const host = '127.0.0.1';
 export class PeerProxy {
   readonly node: NodeId;
   readonly #links: LinkTable;
+  readonly #nodeOf: NodeOf;
   readonly #server: Server;
   readonly #connections = new Set<ProxiedConnection>();
   readonly #unwatch: () => void;
   #targetPort: number | undefined;
 
-  private constructor(node: NodeId, links: LinkTable, server: Server) {
+  private constructor(node: NodeId, links: LinkTable, nodeOf: NodeOf, server: Server) {
     this.node = node;
     this.#links = links;
+    this.#nodeOf = nodeOf;
     this.#server = server;
     server.on('connection', (socket) => this.#accept(socket));
     this.#unwatch = links.watchCuts(() => {
@@ -41,11 +43,11 @@ export class PeerProxy {
   }
 
   /** Listens on any free port of loopback, for as long as the cluster lives. */
-  static async listen(node: NodeId, links: LinkTable): Promise<PeerProxy> {
+  static async listen(node: NodeId, links: LinkTable, nodeOf: NodeOf = (member) => member): Promise<PeerProxy> {
     const server = createServer({ noDelay: true, allowHalfOpen: false });
     server.listen(0, host);
     await once(server, 'listening');
-    return new PeerProxy(node, links, server);
+    return new PeerProxy(node, links, nodeOf, server);
   }
 
   get port(): number {
@@ -80,13 +82,18 @@ export class PeerProxy {
     }
     const connection = new ProxiedConnection(socket, this.node, this.#links, {
       targetPort: () => this.#targetPort,
+      nodeOf: this.#nodeOf,
       closed: () => void this.#connections.delete(connection),
     });
     this.#connections.add(connection);
   }
 }
 
+/** On which node a member of the store is or was, by its id. */
+type NodeOf = (member: string) => NodeId;
+
 interface Owner {
+  readonly nodeOf: NodeOf;
   targetPort(): number | undefined;
   closed(): void;
 }
@@ -129,7 +136,7 @@ class ProxiedConnection {
   }
 
   get from(): NodeId | undefined {
-    return this.#handshake?.content.from;
+    return this.#handshake && this.#fromOf(this.#handshake.content);
   }
 
   destroy(): void {
@@ -149,7 +156,7 @@ class ProxiedConnection {
       if (this.#senderClosed) this.destroy();
       return;
     }
-    const { from } = this.#handshake.content;
+    const from = this.#fromOf(this.#handshake.content);
     const forth = !this.#links.isCut(from, this.#to);
     const back = !this.#links.isCut(this.#to, from);
     if (this.#senderClosed && (forth || this.#receiver === undefined || this.#receiverClosed)) this.#end();
@@ -198,7 +205,8 @@ class ProxiedConnection {
       this.settle();
       return;
     }
-    const { from, purpose } = this.#handshake.content;
+    const { purpose } = this.#handshake.content;
+    const from = this.#fromOf(this.#handshake.content);
     const fate = this.#links.fate(from, this.#to, purpose === 'snapshot');
     if (fate === undefined && this.#delayed.isEmpty) {
       this.#pass(frame.bytes);
@@ -215,12 +223,17 @@ class ProxiedConnection {
 
   #pass(bytes: Uint8Array): void {
     if (this.#destroyed || this.#handshake === undefined) return;
-    const { from, purpose } = this.#handshake.content;
+    const { purpose } = this.#handshake.content;
+    const from = this.#fromOf(this.#handshake.content);
     if (!this.#links.admit(from, this.#to)) {
       if (purpose === 'snapshot') this.#holed = true;
     } else if (!this.#receiverClosed && this.#receiver?.write(bytes) === false) {
       this.#sender.pause();
     }
+  }
+
+  #fromOf({ from }: Handshake): NodeId {
+    return this.#owner.nodeOf(from);
   }
 
   #frameFromReceiver(frame: Frame): void {

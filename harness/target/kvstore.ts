@@ -19,8 +19,7 @@ export const kvstore: Target = {
   name: 'kvstore',
   workloads: kvWorkloads,
   audited: true,
-  // Nobody here adds a machine that came back empty as a new member.
-  faults: faultKinds.filter((kind) => kind !== 'reformat'),
+  faults: faultKinds,
   nodes: { default: 5, most: 25 },
   options: {},
   async setUp(options: SetUp): Promise<System> {
