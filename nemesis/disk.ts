@@ -11,8 +11,8 @@ const soonMax = 30;
 /**
  * Disks that do not do their duty, by what is wrong with them. Raft survives each of these on any number of nodes:
  * what a node has acknowledged stays on its disk, and a node that cannot make durable what it has not acknowledged
- * yet refuses, waits or ends. A disk that lies about its syncs is not among them: when it loses power, what others
- * count on is gone, and on a majority no algorithm survives that.
+ * yet refuses, waits or ends. A disk that lies about its syncs is survived only while it keeps its power: when it loses
+ * it, what others count on is gone, and a node that has forgotten what it acknowledged votes for a leader without it.
  */
 export const disks: { readonly [kind: string]: FaultKind } = {
   /** ENOSPC until it ends: a node refuses writes, and takes them again when there is room. */
@@ -28,6 +28,8 @@ export const disks: { readonly [kind: string]: FaultKind } = {
     at: oneOf(['write', 'sync'], random),
     after: 1 + random(soonMax),
   })),
+  /** Always alone, so that no power is lost while it is on; what it has left undone is done when it ends. */
+  'disk-lying': alone(failing(() => ({ type: 'lying' }))),
 };
 
 function failing(fault: (random: Random) => DiskFault): FaultKind {
@@ -41,4 +43,9 @@ function failing(fault: (random: Random) => DiskFault): FaultKind {
       ...(await onEach(nodes, (node) => world.start(node))),
     ],
   };
+}
+
+/** The same, and no other fault is on while it is. */
+function alone({ variants, start, end }: FaultKind): FaultKind {
+  return { variants, start, end };
 }

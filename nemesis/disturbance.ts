@@ -9,11 +9,14 @@ export const undisturbed: Disturbance = {
   lossPercent: 0,
   duplicatePercent: 0,
   reorderPercent: 0,
+  bytesPerS: 0,
 };
 
 /** From a slow network to one where elections time out. */
 const latenciesMs = [20, 100, 400] as const;
 const percents = [5, 20, 50] as const;
+/** Bytes a second, all of them slower than a cluster under load talks: what has to wait in the end is refused room. */
+const rates = [4_000, 10_000, 20_000] as const;
 /** Up to all of them: to repeat a message harms nobody's progress. */
 const repeats = [20, 50, 100] as const;
 
@@ -24,6 +27,8 @@ export const disturbances: { readonly [kind: string]: FaultKind } = {
   loss: disturbing((random) => ({ ...undisturbed, lossPercent: oneOf(percents, random) })),
   duplicate: disturbing((random) => ({ ...undisturbed, duplicatePercent: oneOf(repeats, random) })),
   reorder: disturbing((random) => ({ ...undisturbed, reorderPercent: oneOf(percents, random) })),
+  /** Lines that carry less than there is to say. */
+  'slow-link': disturbing((random) => ({ ...undisturbed, bytesPerS: oneOf(rates, random) })),
   /** Connections that break, and may be made again at once. */
   reset: {
     domain: 'traffic',

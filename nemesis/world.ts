@@ -54,6 +54,8 @@ export interface Disturbance {
   readonly lossPercent: number;
   readonly duplicatePercent: number;
   readonly reorderPercent: number;
+  /** The link carries no more than that; 0: as much as comes. */
+  readonly bytesPerS: number;
 }
 
 /** What a node's disk does instead of its duty. Ends when `undefined` is set. */
@@ -66,7 +68,10 @@ export type DiskFault =
   | { readonly type: 'slow'; readonly delayMs: number }
   /** No sync returns until the fault ends. */
   | { readonly type: 'hung' }
-  /** Syncs return at once and have done nothing: harmless until power is lost, and then beyond what Raft survives. */
+  /**
+   * Syncs return at once and have done nothing: harmless until power is lost, and then beyond what Raft survives. When
+   * it ends, all is synced that they were about: as a disk writes in the end what it has only in its cache.
+   */
   | { readonly type: 'lying' }
   /** The process ends in the `after`th write or sync from now on. */
   | { readonly type: 'crash'; readonly at: 'write' | 'sync'; readonly after: number };

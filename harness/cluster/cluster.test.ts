@@ -72,19 +72,23 @@ t.test('a cluster of processes', async (t) => {
   });
 
   t.test('links are disturbed and reset', async (t) => {
-    const none = { delayMs: 0, jitterMs: 0, lossPercent: 0, duplicatePercent: 0, reorderPercent: 0 };
-    const all = { delayMs: 5, jitterMs: 5, lossPercent: 20, duplicatePercent: 20, reorderPercent: 20 };
+    const none = { delayMs: 0, jitterMs: 0, lossPercent: 0, duplicatePercent: 0, reorderPercent: 0, bytesPerS: 0 };
+    const all = { delayMs: 5, jitterMs: 5, lossPercent: 20, duplicatePercent: 20, reorderPercent: 20, bytesPerS: 0 };
     const disturbed = await world.disturb(both('1', '3'), all);
     t.match(disturbed, { effect: 'proven', mechanism: 'tcp-proxy', proof: { links: 2, lossPercent: 20 } });
     for (const what of ['delayed', 'lost', 'duplicated', 'overtaken']) t.ok(Number(disturbed.proof[what]) > 0, what);
     t.match(await world.disturb([], none), { effect: 'proven', proof: { links: 0 } });
     t.match(await world.disturb([], none), { effect: 'moot' });
+    const slow = await world.disturb(both('1', '3'), { ...none, bytesPerS: 1000 });
+    t.match(slow, { effect: 'proven', proof: { links: 2, bytesPerS: 1000 } });
+    t.ok(Number(slow.proof.delayed) > 0);
+    t.match(await world.disturb([], none), { effect: 'proven' });
     t.match(await world.reset(both('1', '3')), { effect: 'proven', proof: { connections: 2 } });
   });
 
   t.test('healing a disk that nothing could break is moot', async (t) => {
     t.match(await world.setDisk?.('1', undefined), { effect: 'moot' });
-    await t.rejects(world.setDisk!('1', { type: 'full' }), /without the disk module/);
+    await t.rejects(world.setDisk!('1', { type: 'full' }), /without a way to break its disks/);
   });
 
   t.test('a pause stops one process and no other', async (t) => {
@@ -194,7 +198,7 @@ t.test('a mechanism that does nothing is found out', async (t) => {
 
   t.test('disturbance', async (t) => {
     t.capture(LinkTable.prototype, 'disturb', () => {});
-    const none = { delayMs: 0, jitterMs: 0, lossPercent: 0, duplicatePercent: 0, reorderPercent: 0 };
+    const none = { delayMs: 0, jitterMs: 0, lossPercent: 0, duplicatePercent: 0, reorderPercent: 0, bytesPerS: 0 };
     t.match(await world.disturb(both('1', '2'), { ...none, lossPercent: 50 }), {
       effect: 'ineffective',
       proof: { missing: 'lost', lost: 0 },

@@ -1,6 +1,3 @@
-/** Room for frames that wait; beyond it the sender is made to wait. */
-const waitingBytesMax = 8 * 1024 * 1024;
-
 /** How a frame came out. */
 export interface Held {
   readonly heldMs: number;
@@ -34,8 +31,17 @@ export class DelayLine {
     return this.#waiting.length === 0;
   }
 
-  get isFull(): boolean {
-    return this.#waitingBytes > waitingBytesMax;
+  /** Of all that wait. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** What waits is due now, in its order. */
+  expedite(): void {
+    const now = performance.now();
+    this.#waiting = this.#waiting.map((frame) => ({ ...frame, dueMs: Math.min(frame.dueMs, now) }));
+    this.#lastDueMs = Math.min(this.#lastDueMs, now);
+    this.#arm();
   }
 
   /** @param overtaken it may come after frames that are put in later; else order is kept */

@@ -33,7 +33,8 @@ export type Unsynced =
 /** What was done up to a sequence number is durable: the bytes of a file, or the names in a directory. */
 export type Synced =
   | { readonly type: 'synced'; readonly sequence: number; readonly inode: number }
-  | { readonly type: 'synced-directory'; readonly sequence: number; readonly path: string };
+  | { readonly type: 'synced-directory'; readonly sequence: number; readonly path: string }
+  | { readonly type: 'synced-all'; readonly sequence: number };
 
 export const journalFile = 'journal.ndjson';
 export const keptFolder = 'kept';
@@ -41,6 +42,7 @@ export const keptFolder = 'kept';
 /** Whether a sync made that durable. @param directoryOf of a path */
 export function covers(sync: Synced, done: Unsynced, directoryOf: (path: string) => string): boolean {
   if (done.sequence > sync.sequence) return false;
+  if (sync.type === 'synced-all') return true;
   if (sync.type === 'synced') return done.type === 'write' && done.inode === sync.inode;
   return done.type !== 'write' && directoryOf(done.path) === sync.path;
 }

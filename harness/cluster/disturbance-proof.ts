@@ -10,6 +10,7 @@ const counters = {
   lossPercent: 'lost',
   duplicatePercent: 'duplicated',
   reorderPercent: 'overtaken',
+  bytesPerS: 'delayed',
 } as const;
 
 /**

@@ -54,6 +54,11 @@ export class Ext4Disk {
     return join(this.#mountPoint, 'data');
   }
 
+  /** Makes durable whatever is not. */
+  async sync(): Promise<void> {
+    await this.#command('sync', '-f', this.#mountPoint);
+  }
+
   /** No process may have a file open on it. @returns how many files are no more what they were */
   async losePower(): Promise<number> {
     const before = this.#digests();

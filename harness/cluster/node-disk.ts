@@ -86,6 +86,9 @@ export class NodeDisk {
 
   /** See `BreakableDisk`. */
   async set(fault: DiskFault | undefined): Promise<Effect> {
+    const { type } = this.#disk?.fault ?? {};
+    // What syncs were about that did nothing; where there is a journal instead, it is told.
+    if (type === 'lying' && fault?.type !== 'lying') await this.#options.ext4?.sync();
     if (this.#disk !== undefined) return this.#disk.set(fault);
     if (fault !== undefined) throw new Error('the cluster was started without a way to break its disks');
     return { effect: 'moot', mechanism: 'none', proof: { reason: 'it is whole already' } };

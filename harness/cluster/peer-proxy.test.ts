@@ -221,7 +221,7 @@ t.test('a slow receiver pauses the sender instead of filling memory', async (t) 
 
 t.test('a disturbed link delays, loses, repeats and reorders whole frames, and only as told', async (t) => {
   const { links, node, dial, draws } = await setUp(t);
-  const none = { delayMs: 0, jitterMs: 0, lossPercent: 0, duplicatePercent: 0, reorderPercent: 0 };
+  const none = { delayMs: 0, jitterMs: 0, lossPercent: 0, duplicatePercent: 0, reorderPercent: 0, bytesPerS: 0 };
   const one = dial('1');
   const send = (...texts: string[]): void => void one.write(Buffer.concat(texts.map(message)));
   const got = async (...texts: string[]): Promise<void> => {
@@ -254,4 +254,16 @@ t.test('a disturbed link delays, loses, repeats and reorders whole frames, and o
   send('d');
   await got('d');
   t.match(links.counts('1', '2'), { passed: 7, lost: 1, duplicated: 1, dropped: 0 });
+
+  const [long, slowAt] = ['x'.repeat(1000), performance.now()];
+  links.disturb(link, { ...none, bytesPerS: 10_000 });
+  send(long, 'e');
+  await got(long, 'e');
+  t.ok(performance.now() - slowAt >= 100, 'a slow link takes its time');
+  links.disturb(link, { ...none, bytesPerS: 1 });
+  send('f');
+  await links.until(() => false, 50);
+  t.equal(links.counts('1', '2').passed, 9);
+  links.disturb([], none);
+  await got('f');
 });

@@ -37,9 +37,16 @@ export class PeerProxy {
     this.#nodeOf = nodeOf;
     this.#server = server;
     server.on('connection', (socket) => this.#accept(socket));
-    this.#unwatch = links.watchCuts(() => {
+    const unwatchCuts = links.watchCuts(() => {
       for (const connection of this.#connections) connection.settle();
     });
+    const unwatchDisturbances = links.watchDisturbances(() => {
+      for (const connection of this.#connections) connection.expedite();
+    });
+    this.#unwatch = () => {
+      unwatchCuts();
+      unwatchDisturbances();
+    };
   }
 
   /** Listens on any free port of loopback, for as long as the cluster lives. */
@@ -110,7 +117,7 @@ class ProxiedConnection {
       if (wasOvertaken) this.#links.count(this.from, this.#to, 'overtaken');
     }
     this.#pass(bytes);
-    if (!this.#delayed.isFull && this.#receiver?.writableNeedDrain !== true) this.#sender.resume();
+    if (!this.#isFull && this.#receiver?.writableNeedDrain !== true) this.#sender.resume();
   });
   #receiver: Socket | undefined;
   #handshake: { readonly content: Handshake; readonly bytes: Uint8Array } | undefined;
@@ -137,6 +144,16 @@ class ProxiedConnection {
 
   get from(): NodeId | undefined {
     return this.#handshake && this.#fromOf(this.#handshake.content);
+  }
+
+  /** Its link is another now: what was held back is so no longer. */
+  expedite(): void {
+    if (!this.#destroyed) this.#delayed.expedite();
+  }
+
+  get #isFull(): boolean {
+    const { from } = this;
+    return from !== undefined && this.#delayed.waitingBytes > this.#links.waitingBytesMax(from, this.#to);
   }
 
   destroy(): void {
@@ -176,7 +193,7 @@ class ProxiedConnection {
     const decoder = new FrameDecoder((frame) => this.#frameFromReceiver(frame));
     receiver.on('data', (chunk) => this.#decode(decoder, chunk));
     receiver.on('drain', () => {
-      if (!this.#delayed.isFull) this.#sender.resume();
+      if (!this.#isFull) this.#sender.resume();
     });
     receiver.on('error', () => {});
     receiver.on('close', () => {
@@ -207,7 +224,7 @@ class ProxiedConnection {
     }
     const { purpose } = this.#handshake.content;
     const from = this.#fromOf(this.#handshake.content);
-    const fate = this.#links.fate(from, this.#to, purpose === 'snapshot');
+    const fate = this.#links.fate(from, this.#to, purpose === 'snapshot', frame.bytes.length);
     if (fate === undefined && this.#delayed.isEmpty) {
       this.#pass(frame.bytes);
       return;
@@ -218,7 +235,7 @@ class ProxiedConnection {
     for (let copy = 0; copy < copies; copy++) {
       this.#delayed.put(frame.bytes, delayMs + (overtaken ? overtakingMs : 0), overtaken);
     }
-    if (this.#delayed.isFull) this.#sender.pause();
+    if (this.#isFull) this.#sender.pause();
   }
 
   #pass(bytes: Uint8Array): void {

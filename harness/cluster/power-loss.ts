@@ -58,7 +58,7 @@ function readJournal(path: string): readonly Unsynced[] {
   let unsynced: Unsynced[] = [];
   for (const text of lines) {
     const line = JSON.parse(text) as JournalLine;
-    if (line.type === 'synced' || line.type === 'synced-directory') {
+    if (line.type === 'synced' || line.type === 'synced-directory' || line.type === 'synced-all') {
       unsynced = unsynced.filter((done) => !covers(line, done, dirname));
     } else {
       unsynced.push(line);

@@ -20,6 +20,7 @@ const names = [
   'unsynced bytes lost',
   'writes refused by a full disk',
   'syncs failed',
+  'syncs that did nothing',
   'syncs slowed down',
   'syncs held by a hung disk',
   'processes ended in a write or sync',

@@ -20,6 +20,7 @@ const counted: { readonly [kind: string]: string } = {
   'disk-slow': 'syncs slowed down',
   'disk-hung': 'syncs held by a hung disk',
   'disk-crash': 'processes ended in a write or sync',
+  'disk-lying': 'syncs that did nothing',
   corruption: 'starts refused for a damaged file',
 };
 

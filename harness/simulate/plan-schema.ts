@@ -21,6 +21,8 @@ const disturbance = z.object({
   lossPercent: z.number(),
   duplicatePercent: z.number(),
   reorderPercent: z.number(),
+  // Runs of earlier versions have none.
+  bytesPerS: z.number().default(0),
 });
 const disk = z.discriminatedUnion('type', [
   z.object({ type: z.literal('sync-error'), after: count }),

@@ -146,7 +146,7 @@ export class SimConnection implements Connection {
       return;
     }
     counters.passed++;
-    const addedUs = delayMs * 1000 + network.jitterUs(jitterMs);
+    const addedUs = delayMs * 1000 + network.jitterUs(jitterMs) + link.carryUs(bytes.length, network.scheduler.nowUs);
     if (addedUs > 0) counters.disturbed++;
     if (isDisturbed && network.percent(duplicatePercent)) {
       network.happened('frames repeated');

@@ -11,13 +11,12 @@ const lookEveryMs = 250;
 const powerLooksMax = 20;
 const powerLookMs = 10;
 
-/** No run lies about syncs by itself: Raft does not survive what may come of it. */
-const coverageNames: { readonly [type in DiskFault['type']]: CoverageName | undefined } = {
+const coverageNames: { readonly [type in DiskFault['type']]: CoverageName } = {
   'sync-error': 'syncs failed',
   full: 'writes refused by a full disk',
   slow: 'syncs slowed down',
   hung: 'syncs held by a hung disk',
-  lying: undefined,
+  lying: 'syncs that did nothing',
   crash: 'processes ended in a write or sync',
 };
 
@@ -35,8 +34,7 @@ export class SimDiskFaults {
 
   async set({ disk, process }: SimMachine, fault: DiskFault | undefined): Promise<Effect> {
     const { fault: before, met } = disk;
-    const name = before && coverageNames[before.type];
-    if (name !== undefined) this.#coverage.add(name, met);
+    if (before !== undefined) this.#coverage.add(coverageNames[before.type], met);
     if (fault === undefined) {
       disk.heal();
       return effectOf(before === undefined ? 'moot' : 'proven', { met });

@@ -56,9 +56,16 @@ export class SimDisk {
 
   /** Ends the fault; what hangs goes on. */
   heal(): void {
+    if (this.#fault?.type === 'lying') this.#flush();
     this.#fault = undefined;
     this.#met = 0;
     for (const goOn of this.#held.splice(0)) goOn();
+  }
+
+  /** What it has said to be durable is. */
+  #flush(): void {
+    for (const [, file] of this.#sorted()) file.beginSync().end();
+    this.#unsyncedNames = [];
   }
 
   get fault(): DiskFault | undefined {

@@ -16,13 +16,13 @@ import type { SetUp } from './target.ts';
 import type { ServerWorld } from './user-target.ts';
 
 /** What can be done to any program. */
-export const processFaults: readonly string[] = ['partition', 'pause', 'kill', 'loss'];
+export const processFaults: readonly string[] = ['partition', 'pause', 'kill', 'loss', 'slow-link'];
 
 /** What can be done to one on another computer. */
 export const remoteFaults: readonly string[] = ['pause', 'kill'];
 
 /** Those of them that need a network of namespaces. */
-const networkFaults: readonly string[] = ['partition', 'loss'];
+const networkFaults: readonly string[] = ['partition', 'loss', 'slow-link'];
 
 const untilPollMs = 100;
 const untilMaxMs = 30_000;
@@ -74,7 +74,9 @@ export class ProcessWorld implements ServerWorld {
     this.mechanisms = {
       pause: 'sigstop',
       kill: 'sigkill',
-      ...(network === undefined ? {} : { partition: network.mechanism, loss: network.mechanism }),
+      ...(network === undefined
+        ? {}
+        : { partition: network.mechanism, loss: network.mechanism, 'slow-link': 'tc-tbf' }),
     };
     this.#options = options;
     this.#network = network;
@@ -229,8 +231,15 @@ export class ProcessWorld implements ServerWorld {
     throw new Error('these processes were started without a network of their own');
   }
 
-  async disturb(links: readonly Link[], { lossPercent }: Disturbance): Promise<Effect> {
-    if (this.#network !== undefined) return this.#network.lose(links, lossPercent);
+  async disturb(links: readonly Link[], { lossPercent, bytesPerS }: Disturbance): Promise<Effect> {
+    const network = this.#network;
+    if (network !== undefined) {
+      const isWhole = (node: NodeId): boolean =>
+        this.nodes.every((other) => other === node || links.some(({ from, to }) => from === node && to === other));
+      const slowed = bytesPerS > 0 ? this.nodes.filter(isWhole) : [];
+      const slow = await network.slow(slowed, bytesPerS);
+      return bytesPerS > 0 || slow.effect !== 'moot' ? slow : network.lose(links, lossPercent);
+    }
     if (links.length === 0) return { effect: 'moot', mechanism: 'none', proof: { reason: 'nothing was disturbed' } };
     throw new Error('these processes were started without a network of their own');
   }

@@ -96,6 +96,17 @@ async function breakAndHeal(t: Test, network: Network): Promise<void> {
   t.match(lossy, { effect: 'proven', proof: { links: 6, lossPercent: 50 } });
   t.ok(Number(lossy.proof.packetsLost) > 0);
   t.match(await network.lose([], 0), { effect: 'proven', proof: { links: 0, packetsLost: 0 } });
+
+  const tookMs = async (): Promise<number> => {
+    const begun = performance.now();
+    await hears('a', 'b');
+    return performance.now() - begun;
+  };
+  t.match(await network.slow(['a'], 4000), { effect: 'proven', mechanism: 'tc-tbf', proof: { nodes: 'a' } });
+  t.ok((await tookMs()) > 20, 'packets of a connection’s beginning at four a hundred milliseconds');
+  t.match(await network.slow(['b'], 1e9), { effect: 'ineffective' }, 'a rate that holds nothing back');
+  t.match(await network.slow([], 0), { effect: 'proven', proof: { ended: 'b' } });
+  t.match(await network.slow([], 0), { effect: 'moot' });
 }
 
 t.test('nothing is left when the harness is killed', async (t) => {

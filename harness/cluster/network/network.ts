@@ -8,7 +8,18 @@ import type { Effect, Link, NodeId } from '../../../nemesis/world.ts';
 import { debianPath } from '../debian-path.ts';
 import type { Reaper } from '../reaper.ts';
 import { withinMs } from '../within.ts';
-import { address, cutRules, lossRules, namespace, nodesMax, PacketCounts, type Pair, setUpScript } from './rules.ts';
+import {
+  address,
+  cutRules,
+  heldBack,
+  lossRules,
+  namespace,
+  nodesMax,
+  PacketCounts,
+  type Pair,
+  rateCommand,
+  setUpScript,
+} from './rules.ts';
 
 type Command = readonly [string, ...string[]];
 type HolderReaper = Pick<Reaper, 'environment' | 'processStarted' | 'processGone'>;
@@ -40,6 +51,11 @@ export interface Network {
   cut(links: readonly Link[]): Promise<Effect>;
   /** Loses that many of a hundred packets on exactly these links; an empty list ends it. */
   lose(links: readonly Link[], lossPercent: number): Promise<Effect>;
+  /**
+   * The interfaces of exactly these nodes carry no more than that, each way, their clients' traffic with it; no node:
+   * that ends. Proven by how often the kernel made packets wait, of ours among others; ended, by there being no bucket.
+   */
+  slow(nodes: readonly NodeId[], bytesPerS: number): Promise<Effect>;
   /** Ends the forwarding and the namespaces; processes in them must be gone already. Twice is the same as once. */
   close(): Promise<void>;
 }
@@ -50,6 +66,8 @@ const commandTimeoutMs = 10_000;
 const probeTimeoutMs = 2000;
 /** The discard service: nobody need listen there. */
 const probePort = 9;
+/** Six packets of the largest kind, as a UDP socket sends one for each write. */
+const bigProbe = 'for i in 1 2 3 4 5 6; do head -c 1400 /dev/zero 2>/dev/null || true; done';
 
 /**
  * @param privileged false: in a user namespace of its own, as an ordinary user must
@@ -79,6 +97,7 @@ class NamespaceNetwork implements Network {
   /** What is cut, and how many packets had passed when it was. */
   #cut: readonly { readonly link: Link; readonly passedBefore: number }[] = [];
   #lossy: readonly Link[] = [];
+  #slow: readonly NodeId[] = [];
 
   constructor(nodes: readonly NodeId[], holder: Holder) {
     this.#nodes = nodes;
@@ -143,6 +162,27 @@ class NamespaceNetwork implements Network {
     return this.#effect(isShown(after) ? 'proven' : 'ineffective', proof);
   }
 
+  async slow(nodes: readonly NodeId[], bytesPerS: number): Promise<Effect> {
+    const ended = this.#slow.filter((node) => !nodes.includes(node));
+    this.#slow = nodes;
+    for (const node of nodes) await this.#setRate(node, bytesPerS);
+    for (const node of ended) await this.#setRate(node, 0);
+    if (nodes.length + ended.length === 0) return this.#effect('moot', { nodes: '' });
+    const startedAt = performance.now();
+    for (;;) {
+      // Both ways: each of its packets to all others, and theirs to it, in bursts that no bucket lets through at once.
+      await this.#probe(this.#linksOf(nodes), bigProbe);
+      const held = await Promise.all(nodes.map((node) => this.#heldBack(node)));
+      const left = (await Promise.all(ended.map((node) => this.#heldBack(node)))).flat();
+      const isShown = held.flat().every((count) => count !== undefined && count > 0);
+      const isEnded = left.every((count) => count === undefined);
+      if ((isShown && isEnded) || performance.now() - startedAt > probeTimeoutMs) {
+        const proof = { nodes: nodes.join(' '), bytesPerS, heldBack: held.flat().join(' '), ended: ended.join(' ') };
+        return { effect: isShown && isEnded ? 'proven' : 'ineffective', mechanism: 'tc-tbf', proof };
+      }
+    }
+  }
+
   close(): Promise<void> {
     return this.#holder.end();
   }
@@ -162,10 +202,35 @@ class NamespaceNetwork implements Network {
     }
   }
 
-  async #probe(links: readonly Link[]): Promise<void> {
+  #linksOf(nodes: readonly NodeId[]): readonly Link[] {
+    return this.#nodes.flatMap((from) =>
+      this.#nodes
+        .filter((to) => to !== from && (nodes.includes(from) || nodes.includes(to)))
+        .map((to) => ({ from, to })),
+    );
+  }
+
+  /** What a node sends leaves it by its own interface, what it gets leaves the bridge by the one towards it. */
+  async #setRate(node: NodeId, bytesPerS: number): Promise<void> {
+    await run(this.command(node, ['sh', '-c', rateCommand('eth0', bytesPerS)]));
+    await this.#holder.inHub(['sh', '-c', rateCommand(`v${this.#place(node)}`, bytesPerS)]);
+  }
+
+  /** Of both of its interfaces. */
+  async #heldBack(node: NodeId): Promise<readonly (number | undefined)[]> {
+    const show = (device: string): Command => ['tc', '-s', 'qdisc', 'show', 'dev', device];
+    const texts = [
+      await run(this.command(node, show('eth0'))),
+      await this.#holder.inHub(show(`v${this.#place(node)}`)),
+    ];
+    return texts.map(heldBack);
+  }
+
+  /** @param what a shell's command that prints what is sent */
+  async #probe(links: readonly Link[], what = 'echo'): Promise<void> {
     await Promise.all(
       [...new Set(links.map(({ from }) => from))].map((from) => {
-        const send = ({ to }: Link): string => `echo >/dev/udp/${this.address(to)}/${probePort}`;
+        const send = ({ to }: Link): string => `${what} >/dev/udp/${this.address(to)}/${probePort}`;
         const script = links.filter((link) => link.from === from).map(send);
         return run(this.command(from, ['bash', '-c', script.join('; ')]));
       }),

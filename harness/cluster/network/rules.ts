@@ -72,6 +72,23 @@ flush set bridge splitbrain lossy
 ${added('lossy', pairs)}${pairs.length === 0 ? '' : `add rule bridge splitbrain loss ${rule}\n`}`;
 }
 
+/** Less than any rate here carries in a moment, and more than any packet: what a bucket lets through at once. */
+const burstBytes = 3000;
+/** As much as a bucket carries in so long may wait for it; what comes then is dropped. */
+const waitingMs = 2000;
+
+/** For a shell: what goes out of that interface from now on is no more than that; 0: as much as there is. */
+export function rateCommand(device: string, bytesPerS: number): string {
+  if (bytesPerS === 0) return `tc qdisc del dev ${device} root`;
+  return `tc qdisc replace dev ${device} root tbf rate ${bytesPerS * 8}bit burst ${burstBytes} latency ${waitingMs}ms`;
+}
+
+/** How often the kernel made something wait for its turn, by what `tc -s qdisc show` prints; undefined: no bucket there. */
+export function heldBack(text: string): number | undefined {
+  const count = /^qdisc tbf .*\n.*overlimits (\d+)/m.exec(text)?.[1];
+  return count === undefined ? undefined : Number(count);
+}
+
 function added(set: string, pairs: readonly Pair[]): string {
   return pairs.length === 0 ? '' : `add element bridge splitbrain ${set} { ${pairs.map(element).join(', ')} }\n`;
 }

@@ -19,14 +19,18 @@ const journalFolder = process.env.SPLITBRAIN_DISK_JOURNAL;
 const initial = process.env.SPLITBRAIN_DISK;
 
 if (root !== undefined) {
-  const disk = new FaultyDisk(() => process.kill(process.pid, 'SIGKILL'));
+  const journal = journalFolder === undefined ? undefined : new UndoJournal(journalFolder);
+  const disk = new FaultyDisk(
+    () => process.kill(process.pid, 'SIGKILL'),
+    () => journal?.synced({ type: 'synced-all', sequence: journal.lastSequence }),
+  );
   if (initial !== undefined) disk.set(diskFault(JSON.parse(initial)));
   takeOrders('disk', (order) => {
     const { fault } = order as { readonly fault?: unknown };
     if (fault !== undefined) disk.set(diskFault(fault));
     return disk.counts;
   });
-  standBefore(resolve(root), disk, journalFolder === undefined ? undefined : new UndoJournal(journalFolder));
+  standBefore(resolve(root), disk, journal);
 }
 
 function standBefore(root: string, disk: FaultyDisk, journal: UndoJournal | undefined): void {

@@ -21,19 +21,22 @@ export class FaultyDisk {
     skipped: 0,
   };
   readonly #endProcess: () => void;
+  readonly #flush: () => void;
   #fault: DiskFault | undefined;
   /** Operations that are still good. */
   #left = 0;
   /** Syncs that wait for the fault to end; as many as the node has under way at once. */
   #held: (() => void)[] = [];
 
-  /** @param endProcess at once, in the middle of what it does */
-  constructor(endProcess: () => void) {
+  /** @param endProcess at once, in the middle of what it does. @param flush makes durable whatever is not */
+  constructor(endProcess: () => void, flush: () => void) {
     this.#endProcess = endProcess;
+    this.#flush = flush;
   }
 
   /** From now on. @param fault undefined: none */
   set(fault: DiskFault | undefined): void {
+    if (this.#fault?.type === 'lying') this.#flush();
     this.#fault = fault;
     this.#left = fault !== undefined && 'after' in fault ? fault.after : 0;
     if (fault?.type === 'hung') return;

@@ -9,7 +9,7 @@ import { type Body, isDefinite, keyDoesNotExist, preconditionFailed } from './me
 import { Router } from './router.ts';
 
 const initTimeoutMs = 10_000;
-const routerFaults = ['partition', 'delay', 'jitter', 'loss', 'duplicate', 'reorder'] as const;
+const routerFaults = ['partition', 'delay', 'jitter', 'loss', 'duplicate', 'reorder', 'slow-link'] as const;
 
 const failure = z.looseObject({ type: z.literal('error'), code: z.int(), text: z.string().default('') });
 const read = z.looseObject({ type: z.literal('read_ok'), value: z.json() });

@@ -33,6 +33,9 @@ export class Router {
     complain: (line: string) => void = () => {},
   ) {
     this.#links = new LinkTable(random);
+    this.#links.watchDisturbances(() => {
+      for (const line of this.#lines.values()) line.expedite();
+    });
     this.#disturbances = new DisturbanceProver(this.#links, isUp);
     this.#complain = complain;
   }
@@ -114,16 +117,18 @@ export class Router {
 
   #send(from: NodeId, to: NodeId, message: Message): void {
     if (!this.#links.admit(from, to)) return;
-    const fate = this.#links.fate(from, to, false) ?? { copies: 1, delayMs: 0, overtaken: false };
     const line = this.#lineOf(from, to);
+    const bytes = new TextEncoder().encode(JSON.stringify(message));
+    if (line.waitingBytes > this.#links.waitingBytesMax(from, to)) {
+      this.#links.count(from, to, 'lost'); // Nobody here waits for room.
+      return;
+    }
+    const fate = this.#links.fate(from, to, false, bytes.length) ?? { copies: 1, delayMs: 0, overtaken: false };
     if (fate.copies === 0) this.#links.count(from, to, 'lost');
     if (fate.copies === 2) this.#links.count(from, to, 'duplicated');
     for (let copy = 0; copy < fate.copies; copy++) {
       if (fate.delayMs === 0 && !fate.overtaken && line.isEmpty) this.#write(to, message);
-      else {
-        const bytes = new TextEncoder().encode(JSON.stringify(message));
-        line.put(bytes, fate.delayMs + (fate.overtaken ? overtakenMs : 0), fate.overtaken);
-      }
+      else line.put(bytes, fate.delayMs + (fate.overtaken ? overtakenMs : 0), fate.overtaken);
     }
   }
 
