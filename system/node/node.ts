@@ -69,6 +69,9 @@ export interface NodeParts {
 /** A removed peer still gets what was on its way to it, so that it learns of its removal. */
 const farewellMs = 1000;
 
+/** A commit is told to followers with the next append, or after this. */
+const commitNoticeMs = 5;
+
 /** Bytes of entries in one append, unless the configuration says otherwise. */
 const appendBytesMax = 1024 * 1024;
 /** Bytes of committed entries applied in one turn: other inputs are heard in between. */
@@ -114,6 +117,7 @@ export class Node {
   /** While a snapshot is being installed: batches that became durable after it. */
   #behindSnapshot: Written[] | undefined;
   #tick: Timer | undefined;
+  #commitNotice: Timer | undefined;
   #lastTickMs: number;
   #stopped = false;
   readonly #appliedWatchers = new Set<() => void>();
@@ -151,6 +155,7 @@ export class Node {
       checkQuorum: true,
       preVote: true,
       stepDownOnRemoval: true,
+      deferCommitNotices: true,
       logger: {
         debug: () => {},
         info: (line) => this.#log('info', 'raft', { message: line() }),
@@ -357,6 +362,7 @@ export class Node {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#tick?.cancel();
+    this.#commitNotice?.cancel();
     this.#proposals.stop();
     this.#reads.stop();
     this.#deadlines.close();
@@ -369,6 +375,7 @@ export class Node {
   abandon(): void {
     this.#stopped = true;
     this.#tick?.cancel();
+    this.#commitNotice?.cancel();
     this.#deadlines.close();
     void this.transport.close();
   }
@@ -436,6 +443,18 @@ export class Node {
     });
   }
 
+  /** Followers hear of this commit in any case, within a bound. */
+  #armCommitNotice(index: number): void {
+    this.#commitNotice = this.#ports.clock.setTimer(commitNoticeMs, () => {
+      this.#commitNotice = undefined;
+      const { softState, hardState } = this.#raw.basicStatus();
+      if (softState.role !== 'leader') return;
+      this.#raw.noticeCommit(index);
+      if (hardState.commit > index) this.#armCommitNotice(hardState.commit);
+      this.#dirty();
+    });
+  }
+
   #turn(): void {
     this.#proposeQueued();
     this.#advanceReads();
@@ -470,6 +489,10 @@ export class Node {
 
   #handle(ready: Ready): void {
     this.#noticeLeader(ready);
+    const { hardState } = ready;
+    if (hardState !== undefined && this.#commitNotice === undefined && this.#lastLeader === this.config.id) {
+      this.#armCommitNotice(hardState.commit);
+    }
     let toApply: Message | undefined;
     for (const message of ready.messages) {
       if (message.to === APPEND_THREAD) this.#append(message);
@@ -539,7 +562,6 @@ export class Node {
     }
     this.#snapshotter.applied();
     for (const callback of this.#appliedWatchers) callback();
-    this.#dirty();
   }
 
   /** A batch is durable. What was written after a snapshot waits until that has been installed. */

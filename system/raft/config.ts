@@ -48,6 +48,12 @@ export interface Config {
   readonly disableConfChangeValidation?: boolean;
   /** A leader that applies its own removal or demotion steps down at once. */
   readonly stepDownOnRemoval?: boolean;
+  /**
+   * A leader tells a follower of a commit with its next append or heartbeat, or when `RawNode.noticeCommit` says so,
+   * instead of by a message of its own. At once all the same: what the follower itself proposed, and anything while a
+   * membership change may be among the entries (a removed member is told nothing later). Default false, as in etcd.
+   */
+  readonly deferCommitNotices?: boolean;
   /** Default: silent. */
   readonly logger?: Logger;
 }

@@ -38,7 +38,7 @@ function checkQuorum(raft: Raft): void {
 export function stepLeader(raft: Raft, message: Message): StepRefused | undefined {
   switch (message.type) {
     case MessageType.Prop:
-      return propose(raft, message.entries);
+      return propose(raft, message);
     case MessageType.ReadIndex:
       return readIndex(raft, { from: message.from, request: message.context }, message.index === READ_BY_LEASE);
     default:
@@ -67,7 +67,7 @@ export function stepLeader(raft: Raft, message: Message): StepRefused | undefine
 
 // ---- proposals
 
-function propose(raft: Raft, entries: readonly Entry[]): ProposalDropped | undefined {
+function propose(raft: Raft, { from, entries }: Message): ProposalDropped | undefined {
   invariant(entries.length > 0, 'a proposal without entries', () => ({ id: raft.id }));
   if (raft.tracker.member(raft.id) === undefined) return 'not-a-member';
   if (raft.leadTransferee !== NONE) {
@@ -77,8 +77,11 @@ function propose(raft: Raft, entries: readonly Entry[]): ProposalDropped | undef
     return 'leadership-transfer';
   }
   const dropped = appendEntries(raft, entries);
-  if (dropped === undefined) broadcastAppend(raft);
-  return dropped;
+  if (dropped !== undefined) return dropped;
+  const proposer = raft.tracker.member(from);
+  if (proposer !== undefined) proposer.awaitedCommit = raft.log.lastIndex();
+  broadcastAppend(raft);
+  return undefined;
 }
 
 /** Gives entries their place in the log; they are acknowledged by this node once they are durable. */
@@ -152,13 +155,37 @@ function appendAcknowledged(raft: Raft, member: Progress, index: number): void {
     );
     member.becomeReplicate();
   }
-  if (maybeCommit(raft)) broadcastAppend(raft);
-  else if (member.id !== raft.id && member.canBumpCommit(raft.log.committed)) sendAppend(raft, member, true);
+  if (maybeCommit(raft)) tellCommit(raft);
+  else if (member.id !== raft.id && member.canBumpCommit(raft.log.committed) && mustTellCommit(raft, member)) {
+    sendAppend(raft, member, true);
+  }
   if (member.id === raft.id) return;
   // The window has moved: fill it.
   while (sendAppend(raft, member, false));
   if (raft.leadTransferee === member.id && member.match === raft.log.lastIndex()) {
     sendTimeoutNow(raft, member.id);
+  }
+}
+
+/** The commit index has risen. */
+function tellCommit(raft: Raft): void {
+  for (const member of raft.tracker.members) {
+    if (member.id !== raft.id) sendAppend(raft, member, mustTellCommit(raft, member));
+  }
+}
+
+/** Whether a member must be told of a commit that it does not know of by a message of its own. */
+function mustTellCommit(raft: Raft, member: Progress): boolean {
+  if (!raft.deferCommitNotices || member.state !== 'replicate') return true;
+  return member.sentCommit < Math.max(member.awaitedCommit, raft.pendingConfIndex);
+}
+
+/** Tells those who do not know yet that this is committed, which `deferCommitNotices` has kept from them. */
+export function noticeCommit(raft: Raft, index: number): void {
+  if (raft.role !== 'leader') return;
+  for (const member of raft.tracker.members) {
+    if (member.id === raft.id || member.sentCommit >= index || !member.canBumpCommit(raft.log.committed)) continue;
+    sendAppend(raft, member, true);
   }
 }
 

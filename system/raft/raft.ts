@@ -43,6 +43,7 @@ export class Raft {
   readonly disableProposalForwarding: boolean;
   readonly disableConfChangeValidation: boolean;
   readonly stepDownOnRemoval: boolean;
+  readonly deferCommitNotices: boolean;
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
   readonly #random: (bound: number) => number;
@@ -96,6 +97,7 @@ export class Raft {
     this.disableProposalForwarding = config.disableProposalForwarding ?? false;
     this.disableConfChangeValidation = config.disableConfChangeValidation ?? false;
     this.stepDownOnRemoval = config.stepDownOnRemoval ?? false;
+    this.deferCommitNotices = config.deferCommitNotices ?? false;
     this.electionTicks = electionTicks;
     this.heartbeatTicks = heartbeatTicks;
     this.#random = config.random;

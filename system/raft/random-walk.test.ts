@@ -23,6 +23,7 @@ function optionsFrom(random: (bound: number) => number): WalkOptions {
     checkQuorum,
     leases: checkQuorum && flip(),
     stepDownOnRemoval: flip(),
+    deferCommitNotices: flip(),
     maxInflightMsgs: [1, 3, 256][random(3)]!,
     maxSizePerMsgBytes: [1, 60, 1_000_000][random(3)]!,
     maxCommittedSizePerReadyBytes: [1, 60, 1_000_000][random(3)]!,

@@ -5,7 +5,7 @@ import type { Config, ReadOnlyOption } from './config.ts';
 import { startElection } from './election.ts';
 import { type Entry, EntryType } from './entry.ts';
 import { forgetLeader } from './follower.ts';
-import { reportSnapshot, reportUnreachable } from './leader.ts';
+import { noticeCommit, reportSnapshot, reportUnreachable } from './leader.ts';
 import { applyConfChange } from './membership.ts';
 import {
   APPEND_THREAD,
@@ -265,6 +265,11 @@ export class RawNode {
   /** A follower forgets its leader, and so votes for others at once, without waiting for its lease to end. */
   forgetLeader(): void {
     forgetLeader(this.raft);
+  }
+
+  /** With `deferCommitNotices`: sees to it that every member is told that the entry at `index` is committed. */
+  noticeCommit(index: number): void {
+    noticeCommit(this.raft, index);
   }
 
   /** A message to this peer may have been lost. */

@@ -16,6 +16,7 @@ export interface WalkOptions {
   readonly checkQuorum: boolean;
   readonly leases: boolean;
   readonly stepDownOnRemoval: boolean;
+  readonly deferCommitNotices: boolean;
   readonly maxInflightMsgs: number;
   readonly maxSizePerMsgBytes: number;
   readonly maxCommittedSizePerReadyBytes: number;
@@ -238,6 +239,7 @@ export class Walk {
       checkQuorum: options.checkQuorum,
       readOnlyOption: options.leases ? 'lease-based' : 'safe',
       stepDownOnRemoval: options.stepDownOnRemoval,
+      deferCommitNotices: options.deferCommitNotices,
       maxInflightMsgs: options.maxInflightMsgs,
       maxSizePerMsgBytes: options.maxSizePerMsgBytes,
       maxCommittedSizePerReadyBytes: options.maxCommittedSizePerReadyBytes,

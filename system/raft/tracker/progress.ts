@@ -19,6 +19,8 @@ export class Progress {
   state: ProgressState = 'probe';
   /** The highest commit index that a message to this node has carried, as far as it can have made use of it. */
   sentCommit = 0;
+  /** The last entry that this node itself proposed: it waits to be told that this is committed. */
+  awaitedCommit = 0;
   /** In state snapshot: the index of the snapshot that is on its way. */
   pendingSnapshot = 0;
   /** Heard from since the last CheckQuorum. */
