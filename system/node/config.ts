@@ -28,7 +28,7 @@ export interface NodeConfig {
   readonly clientTls?: TlsIdentity;
 }
 
-export const defaultTiming = { tickMs: 100, electionTicks: 10, heartbeatTicks: 1, snapshotEntries: 50_000 } as const;
+export const defaultTiming = { tickMs: 100, electionTicks: 10, heartbeatTicks: 1, snapshotEntries: 100_000 } as const;
 
 /** @returns undefined when it is not a URL with a host and a port */
 export function addressOf(url: string): Address | undefined {

@@ -156,6 +156,7 @@ export class Node {
       preVote: true,
       stepDownOnRemoval: true,
       deferCommitNotices: true,
+      confirmReadsByFew: true,
       logger: {
         debug: () => {},
         info: (line) => this.#log('info', 'raft', { message: line() }),

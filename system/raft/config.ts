@@ -54,6 +54,11 @@ export interface Config {
    * membership change may be among the entries (a removed member is told nothing later). Default false, as in etcd.
    */
   readonly deferCommitNotices?: boolean;
+  /**
+   * Reads are confirmed by asking no more members than make a quorum, those that answered last, and whoever wants to
+   * read; the next heartbeat asks everybody. Default false: everybody at once, as in etcd.
+   */
+  readonly confirmReadsByFew?: boolean;
   /** Default: silent. */
   readonly logger?: Logger;
 }

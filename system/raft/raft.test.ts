@@ -548,6 +548,55 @@ t.test('replication and commit', async (t) => {
   });
 });
 
+t.test('commit notices that may wait', async (t) => {
+  const elected = () => {
+    const group = new Group(3, { deferCommitNotices: true });
+    group.elect(1);
+    group.beat(1);
+    return group;
+  };
+  const committed = (group: Group) => [1, 2, 3].map((id) => group.at(id).raft.log.committed);
+
+  t.test('travel with the next append, with a heartbeat, or when asked for', async (t) => {
+    const group = elected();
+    const [before = 0] = committed(group);
+    t.same(committed(group), [before, before, before], 'what a new leader begins with is told at once');
+    const appends: Message[] = [];
+    group.lose = (message) => {
+      if (message.type === MessageType.App) appends.push(message);
+      return false;
+    };
+    group.propose(1, 'a');
+    t.equal(appends.length, 2, 'one message for each follower, and none for the commit');
+    t.same(committed(group), [before + 1, before, before]);
+    group.propose(1, 'b');
+    t.equal(appends.length, 4);
+    t.same(committed(group), [before + 2, before + 1, before + 1]);
+    group.beat(1);
+    t.same(committed(group), [before + 2, before + 2, before + 2]);
+    group.propose(1, 'c');
+    group.at(1).raw.noticeCommit(before + 2);
+    group.settle();
+    t.same(committed(group), [before + 3, before + 2, before + 2], 'that much they know');
+    group.at(1).raw.noticeCommit(before + 3);
+    group.settle();
+    t.same(committed(group), [before + 3, before + 3, before + 3]);
+  });
+
+  t.test('do not wait where a follower waits for them: what it proposed itself', async (t) => {
+    const group = elected();
+    const [before = 0] = committed(group);
+    group.propose(2, 'a');
+    t.same(committed(group), [before + 1, before + 1, before]);
+  });
+
+  t.test('do not wait when a membership change is among them: a removed member hears of its removal', async (t) => {
+    const group = elected();
+    group.change(1, { version: 1, type: ConfChangeType.RemoveNode, nodeId: 3, context: NO_DATA });
+    t.same(group.at(3).confState.voters, [1, 2]);
+  });
+});
+
 t.test('flow control', async (t) => {
   t.test('a probe is one message, and the next needs an answer', async (t) => {
     const member = loneLeader(3, {}, false);

@@ -44,6 +44,7 @@ export class Raft {
   readonly disableConfChangeValidation: boolean;
   readonly stepDownOnRemoval: boolean;
   readonly deferCommitNotices: boolean;
+  readonly confirmReadsByFew: boolean;
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
   readonly #random: (bound: number) => number;
@@ -98,6 +99,7 @@ export class Raft {
     this.disableConfChangeValidation = config.disableConfChangeValidation ?? false;
     this.stepDownOnRemoval = config.stepDownOnRemoval ?? false;
     this.deferCommitNotices = config.deferCommitNotices ?? false;
+    this.confirmReadsByFew = config.confirmReadsByFew ?? false;
     this.electionTicks = electionTicks;
     this.heartbeatTicks = heartbeatTicks;
     this.#random = config.random;

@@ -24,6 +24,7 @@ function optionsFrom(random: (bound: number) => number): WalkOptions {
     leases: checkQuorum && flip(),
     stepDownOnRemoval: flip(),
     deferCommitNotices: flip(),
+    confirmReadsByFew: flip(),
     maxInflightMsgs: [1, 3, 256][random(3)]!,
     maxSizePerMsgBytes: [1, 60, 1_000_000][random(3)]!,
     maxCommittedSizePerReadyBytes: [1, 60, 1_000_000][random(3)]!,

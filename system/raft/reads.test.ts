@@ -32,10 +32,13 @@ function hold(group: Group, type: MessageType, of: (message: Message) => boolean
   return held;
 }
 
-for (const voters of [1, 3, 5]) {
-  t.test(`with ${voters} voters`, async (t) => {
+const everyWay = [1, 3, 5].flatMap((voters) =>
+  [false, true].map((confirmReadsByFew) => ({ voters, confirmReadsByFew })),
+);
+for (const { voters, confirmReadsByFew } of everyWay) {
+  t.test(`with ${voters} voters${confirmReadsByFew ? ', of which few are asked' : ''}`, async (t) => {
     const elected = (settings: Settings = {}) => {
-      const group = new Group(voters, settings);
+      const group = new Group(voters, { confirmReadsByFew, ...settings });
       group.elect(1);
       return group;
     };
@@ -293,5 +296,60 @@ t.test('with leases', async (t) => {
 
   t.test('they need CheckQuorum', async (t) => {
     t.throws(() => new Group(3, { readOnlyOption: 'lease-based' }), { name: 'InvariantViolation' });
+  });
+});
+
+t.test('when few are asked', async (t) => {
+  const asked = (group: Group) => {
+    const to: number[] = [];
+    group.lose = (message) => {
+      if (message.type === MessageType.Heartbeat) to.push(message.to);
+      return false;
+    };
+    return to;
+  };
+
+  t.test('it is as many as make a quorum with the leader', async (t) => {
+    for (const [voters, others] of [
+      [3, 1],
+      [4, 2],
+      [5, 2],
+    ] as const) {
+      const group = new Group(voters, { confirmReadsByFew: true });
+      group.elect(1);
+      const to = asked(group);
+      read(group, 1, 'r');
+      t.equal(to.length, others, `of ${voters}`);
+      t.equal(answers(group, 1).length, 1);
+    }
+  });
+
+  t.test('who wants to read is among them', async (t) => {
+    const group = new Group(5, { confirmReadsByFew: true });
+    group.elect(1);
+    const to = asked(group);
+    read(group, 5, 'r');
+    t.ok(to.includes(5));
+    t.equal(answers(group, 5).length, 1);
+  });
+
+  t.test('while the configuration changes it is everybody', async (t) => {
+    const group = new Group({ voters: [1, 2, 3], votersOutgoing: [1, 4, 5] }, { confirmReadsByFew: true });
+    group.elect(1);
+    const to = asked(group);
+    read(group, 1, 'r');
+    t.same(to, [2, 3, 4, 5]);
+  });
+
+  t.test('after one that does not answer the next heartbeat asks everybody, and the next read another', async (t) => {
+    const group = new Group(3, { confirmReadsByFew: true });
+    group.elect(1);
+    group.isolate(2);
+    read(group, 1, 'r1');
+    t.same(answers(group, 1), [], '2 was asked');
+    group.beat(1);
+    t.equal(answers(group, 1).length, 1);
+    read(group, 1, 'r2');
+    t.equal(answers(group, 1).length, 1, 'without a heartbeat: 3 was asked');
   });
 });

@@ -1,7 +1,7 @@
 import { type Message, MessageType, newMessage } from './message.ts';
 import type { Raft } from './raft.ts';
 import type { PendingRead } from './read-only.ts';
-import { broadcastHeartbeat } from './replication.ts';
+import { askToConfirm, broadcastHeartbeat } from './replication.ts';
 
 /** A leader's read index for a request of ours; unknown requests (answered before, given up) are passed over. */
 export function readAnswered(raft: Raft, { context: request, index }: Message): void {
@@ -32,7 +32,8 @@ export function readIndex(raft: Raft, read: PendingRead, byLease: boolean): 'too
 function beginRound(raft: Raft, reads: readonly PendingRead[]): void {
   // The heartbeat that goes out now has the next number.
   raft.readOnly.begin(raft.heartbeatRound + 1, raft.log.committed, reads);
-  broadcastHeartbeat(raft);
+  if (raft.confirmReadsByFew) askToConfirm(raft, reads);
+  else broadcastHeartbeat(raft);
 }
 
 /** An entry of the term is committed: the reads that waited for that may go on. */

@@ -2,6 +2,7 @@ import { invariant } from '../assert.ts';
 import { payloadBytes } from './entry.ts';
 import { MessageType, newMessage } from './message.ts';
 import type { Raft } from './raft.ts';
+import type { PendingRead } from './read-only.ts';
 import type { Progress } from './tracker/progress.ts';
 
 /** Entries, or at least the commit index, for every other member that may be sent something. */
@@ -59,15 +60,31 @@ function sendSnapshot(raft: Raft, member: Progress): boolean {
 /** A heartbeat for every other member; it also asks to confirm the reads that wait. */
 export function broadcastHeartbeat(raft: Raft): void {
   const round = raft.readOnly.isOpen || raft.readOnlyOption === 'lease-based' ? nextRound(raft) : 0;
+  for (const member of raft.tracker.members) if (member.id !== raft.id) sendHeartbeat(raft, member, round);
+}
+
+/**
+ * A heartbeat that asks to confirm reads, to as few as can confirm them: each message and each answer is a call of the
+ * kernel on both ends, and takes longer than all the rest of a read. Who wants to read is asked too, so that it hears
+ * how far it has to apply. When somebody does not answer, the next heartbeat asks everybody.
+ */
+export function askToConfirm(raft: Raft, reads: readonly PendingRead[]): void {
+  const round = nextRound(raft);
+  const few = raft.tracker.likelyQuorum(raft.id);
   for (const member of raft.tracker.members) {
     if (member.id === raft.id) continue;
-    const message = newMessage(MessageType.Heartbeat, member.id);
-    // Never beyond what the member is known to hold: it could not tell its own entries from ours.
-    message.commit = Math.min(member.match, raft.log.committed);
-    message.context = round;
-    raft.send(message);
-    member.sentCommit = message.commit;
+    if (few.includes(member) || reads.some(({ from }) => from === member.id)) sendHeartbeat(raft, member, round);
   }
+}
+
+/** @param round to be confirmed; 0: none */
+function sendHeartbeat(raft: Raft, member: Progress, round: number): void {
+  const message = newMessage(MessageType.Heartbeat, member.id);
+  // Never beyond what the member is known to hold: it could not tell its own entries from ours.
+  message.commit = Math.min(member.match, raft.log.committed);
+  message.context = round;
+  raft.send(message);
+  member.sentCommit = message.commit;
 }
 
 /** A heartbeat's fresh number. Our own confirmation of it is implied. */

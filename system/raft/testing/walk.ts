@@ -17,6 +17,7 @@ export interface WalkOptions {
   readonly leases: boolean;
   readonly stepDownOnRemoval: boolean;
   readonly deferCommitNotices: boolean;
+  readonly confirmReadsByFew: boolean;
   readonly maxInflightMsgs: number;
   readonly maxSizePerMsgBytes: number;
   readonly maxCommittedSizePerReadyBytes: number;
@@ -240,6 +241,7 @@ export class Walk {
       readOnlyOption: options.leases ? 'lease-based' : 'safe',
       stepDownOnRemoval: options.stepDownOnRemoval,
       deferCommitNotices: options.deferCommitNotices,
+      confirmReadsByFew: options.confirmReadsByFew,
       maxInflightMsgs: options.maxInflightMsgs,
       maxSizePerMsgBytes: options.maxSizePerMsgBytes,
       maxCommittedSizePerReadyBytes: options.maxCommittedSizePerReadyBytes,

@@ -103,6 +103,17 @@ export class Tracker {
     return jointIndex(this.#incomingScratch, this.#outgoingScratch);
   }
 
+  /**
+   * Members who, with this one, make a quorum: those that confirmed the newest rounds. While the configuration changes:
+   * all of them.
+   */
+  likelyQuorum(own: number): readonly Progress[] {
+    if (this.isJoint()) return this.#members;
+    const others = this.#incoming.filter(({ id }) => id !== own);
+    const needed = (this.#incoming.length >> 1) + (others.length === this.#incoming.length ? 1 : 0);
+    return others.sort((a, b) => b.ackedRound - a.ackedRound || a.id - b.id).slice(0, needed);
+  }
+
   /** The leader's tick count before which a quorum is known not to have heard of anybody else. */
   quorumHeartbeatTick(): number {
     for (let i = 0; i < this.#incoming.length; i++) this.#incomingScratch[i] = this.#incoming[i]!.ackedHeartbeatTick;
