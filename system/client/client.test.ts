@@ -13,6 +13,7 @@ function answering(result: ExchangeResult): { client: Client; requests: Exchange
   return { client: new Client('node', exchange), requests };
 }
 
+const bytesOf = (text: string) => new TextEncoder().encode(text);
 const bodyOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const answer = (status: number, value: unknown = {}): ExchangeResult => ({
   type: 'answer',
@@ -41,6 +42,20 @@ t.test('a request without an answer: it matters whether a byte was sent', async 
   t.match(await answering(failed(false)).client.append('k', 'v'), { ok: false, outcome: 'none', error: 'e' });
   t.match(await answering(failed(true)).client.append('k', 'v'), { ok: false, outcome: 'unknown', error: 'e' });
   t.match(await answering(failed(true)).client.range({ from: 'a', to: 'b', limit: 1 }), { outcome: 'none' });
+});
+
+t.test('a list among the values is its own JSON text, as reading its key gives it', async (t) => {
+  const list = ['a', { base64: '/w==' }];
+  const text = '["a",{"base64":"/w=="}]';
+  const range = answer(200, { revision: 9, items: [{ key: 'l', value: list, revision: 7 }], more: false });
+  const got = await answering(range).client.range({ from: 'a', to: 'z', limit: 5 });
+  t.match(got, { ok: true, value: { revision: 9, items: [{ key: bytesOf('l'), value: bytesOf(text), revision: 7 }] } });
+  const results = [{ op: 'get', value: list, revision: 7 }];
+  const txn = answer(200, { revision: 9, succeeded: true, results });
+  t.match(await answering(txn).client.txn({ compare: [], success: [{ op: 'get', key: 'l' }], failure: [] }), {
+    ok: true,
+    value: { results: [{ op: 'get', value: bytesOf(text), revision: 7 }] },
+  });
 });
 
 t.test('requests carry their operation, their deadline and their session', async (t) => {

@@ -219,6 +219,17 @@ t.test('members come and go', async (t) => {
   await cluster.agree();
 });
 
+t.test('a node that lags asks before it judges a change of members by what it knows', async (t) => {
+  const cluster = await Cluster.start(3, 14);
+  const lagging = cluster.followers[0]!;
+  cluster.world.isolated.add(String(lagging));
+  const learner = JSON.stringify({ id: '4', url: urlOf(4), learner: true });
+  t.equal((await cluster.send(cluster.leader!, 'POST', '/v1/members', learner)).status, 200);
+  t.equal(cluster.nodes.get(lagging)!.inspect().members().length, 3, 'it knows of no learner to promote');
+  cluster.world.isolated.delete(String(lagging));
+  t.equal((await cluster.send(lagging, 'POST', '/v1/members/4/promote')).status, 200);
+});
+
 t.test('several members are replaced at once, through a joint configuration', async (t) => {
   const cluster = await Cluster.start(3, 11);
   await cluster.send(1, 'PUT', '/a', 'x');
