@@ -92,29 +92,31 @@ export interface Components {
   readonly count: number;
 }
 
-/** Tarjan's algorithm ("Depth-first search and linear graph algorithms", 1972) without recursion, over edges of some kinds. */
+/**
+ * Tarjan's algorithm ("Depth-first search and linear graph algorithms", 1972) without recursion, over edges of some
+ * kinds; in the space of Pearce ("A space-efficient algorithm for finding strongly connected components", 2016), as
+ * fresh memory costs more than the search.
+ */
 export function components(graph: Graph, kinds: number): Components {
   const { size, start, target, kind } = graph;
-  const of = new Int32Array(size).fill(-1);
-  // 0: not seen yet. Once a vertex has its component its low is out of every comparison.
+  // 0: not seen yet; above: the lowest number that it reaches; below: its component, when that is known.
   const low = new Int32Array(size);
   const next = new Int32Array(size);
-  const path = new Int32Array(size);
-  const open = new Int32Array(size);
+  // From the front the path to where the search is; from the back what is done, but not yet of a component.
+  const stack = new Int32Array(size);
   let seen = 0;
   let count = 0;
-  let opened = 0;
+  let done = size;
   for (let root = 0; root < size; root++) {
     if (low[root] !== 0) continue;
     let depth = 0;
-    path[0] = root;
+    stack[0] = root;
     low[root] = ++seen;
     next[root] = start[root]!;
-    open[opened++] = root;
     // The number given to a vertex when it was first seen equals its low until something lower is found, so a
     // vertex is the head of a component when nothing lowered it; `lowered` is kept in the sign of `next`.
     while (depth >= 0) {
-      const v = path[depth]!;
+      const v = stack[depth]!;
       let e = next[v]!;
       const lowered = e < 0;
       if (lowered) e = ~e;
@@ -130,7 +132,7 @@ export function components(graph: Graph, kinds: number): Components {
           child = w;
           break;
         }
-        if (of[w]! < 0 && lowW < lowest) {
+        if (lowW > 0 && lowW < lowest) {
           lowest = lowW;
           fell = true;
         }
@@ -141,22 +143,21 @@ export function components(graph: Graph, kinds: number): Components {
       if (child >= 0) {
         low[child] = ++seen;
         next[child] = start[child]!;
-        open[opened++] = child;
-        path[++depth] = child;
+        stack[++depth] = child;
         continue;
       }
-      if (!fell) {
-        let w: number;
-        do {
-          w = open[--opened]!;
-          of[w] = count;
-        } while (w !== v);
+      depth--;
+      if (fell) stack[--done] = v;
+      else {
+        // What was done since the head was met reaches nothing before it.
+        while (done < size && low[stack[done]!]! >= lowest) low[stack[done++]!] = ~count;
+        low[v] = ~count;
         count++;
       }
-      depth--;
     }
   }
-  return { of, count };
+  for (let v = 0; v < size; v++) low[v] = ~low[v]!;
+  return { of: low, count };
 }
 
 /** The vertices of each component that has more than one, in ascending order of component. */
