@@ -52,6 +52,8 @@ export type TxnDetails = {
   readonly undecided: readonly string[];
   /** Positions of the transactions' completions, or of their invocations, where a certificate was asked for. */
   readonly order?: readonly number[];
+  /** Why there is none though it was asked for. */
+  readonly withoutOrder?: string;
 };
 
 export type TxnSection = Section & { readonly details: TxnDetails };
@@ -224,8 +226,19 @@ class TxnCheck {
         not,
         alsoNot,
         undecided,
-        ...(valid === true && this.#order !== undefined ? { order: this.#order } : {}),
+        ...(valid === true ? this.#certificate() : {}),
       },
+    };
+  }
+
+  #certificate(): Pick<TxnDetails, 'order' | 'withoutOrder'> {
+    if (this.#options.certificate !== true) return {};
+    if (this.#order !== undefined) return { order: this.#order };
+    const isPredicate = this.#options.model === 'closed-predicate';
+    return {
+      withoutOrder: isPredicate
+        ? 'no order is looked for where reads are of predicates'
+        : 'no order of the transactions that explains every read was found: nothing contradicts the models, which is less',
     };
   }
 

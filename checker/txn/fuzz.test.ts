@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import t from 'tap';
@@ -7,10 +6,7 @@ import { encodeOp } from '../history/ndjson.ts';
 import type { Op, OpType, Value } from '../history/op.ts';
 import { parseHistory } from '../history/parse.ts';
 import { checkTxn, type TxnModel, type TxnOptions, type TxnSection } from './check.ts';
-import { GraphBuilder, RW, RW_LINK } from './graph.ts';
 import { impliedAnomalies } from './lattice.ts';
-import { overtakenBy } from './overtaken.ts';
-import { Search } from './search.ts';
 import { verifyAnomaly } from './verify.ts';
 import { verifySerialOrder } from './verify-order.ts';
 
@@ -389,7 +385,7 @@ t.test('an rw-register history that some order in real time explains is valid, w
   }
   t.ok(valid > RUNS / 20 && invalid > RUNS / 20, `${valid} are explained, ${invalid} verdicts are invalid`);
   t.comment(`${certified} verdicts have an order; ${uncertified} valid ones of histories that are explained have none`);
-  t.ok(uncertified * 100 < certified, 'an order is nearly always found where there is one');
+  t.equal(uncertified, 0, 'an order is found where there is one');
   t.end();
 });
 
@@ -422,60 +418,5 @@ t.test('what is read straight from bytes is what the operations say', (t) => {
       if (JSON.stringify(checkTxn(unpacked, options)) !== JSON.stringify(fromOps)) t.fail(`seed ${seed}: unpacked`);
     }
   }
-  t.end();
-});
-
-t.test('what no reader of bytes takes is refused as it is in operations', (t) => {
-  const values: readonly Value[] = [
-    [['append', 'x']],
-    [['append', 'x', 1, 'more']],
-    [['append', null, [1, [2]]]],
-    [['r', 'x', 5]],
-    [['r', 'x', 'text']],
-    [['r']],
-    [['cas', 'x', 1]],
-    [['r', 'x', [1234567890123, 'a', [], null]]],
-    [[], 5],
-    [['append', 'x', 1], 5],
-  ];
-  for (const value of values) {
-    for (const type of ['ok', 'info'] as const) {
-      const op: Op = { index: 0, time: 0, process: 0, type, f: 'txn', value };
-      const { events } = parseHistory(new TextEncoder().encode(`${encodeOp(op)}${'\n'.repeat(100)}`));
-      for (const model of ['list-append', 'rw-register'] as const) {
-        t.strictSame(checkTxn(events, { model }), checkTxn([op], { model }), `${model} ${JSON.stringify(value)}`);
-      }
-    }
-  }
-  t.end();
-});
-
-t.test('junctions stand for exactly the edges from every reader to every other writer', (t) => {
-  const some = fc.uniqueArray(fc.nat(11), { minLength: 1, maxLength: 12 });
-  fc.assert(
-    fc.property(some, some, (readers, writers) => {
-      const builder = new GraphBuilder(12);
-      overtakenBy(builder, readers, writers);
-      const graph = builder.build();
-      const search = new Search(graph);
-      for (let a = 0; a < 12; a++) {
-        for (let b = 0; b < 12; b++) {
-          const expected = readers.includes(a) && writers.includes(b) && a !== b;
-          const found = search.path(
-            a,
-            (v) => v === b,
-            RW | RW_LINK,
-            (v) => v >= 12,
-            10_000,
-          );
-          if ((found !== undefined) !== expected) return false;
-          // However long the way through junctions, it is one edge.
-          if (found !== undefined && found !== 'bound' && found.kinds.filter((kind) => kind === RW).length !== 1)
-            return false;
-        }
-      }
-      return true;
-    }),
-  );
   t.end();
 });
