@@ -145,10 +145,30 @@ export class EdnReader {
       this.#at++;
       return this.#string();
     }
+    if (next === '#') {
+      // Infinities, and what is no number, have no JSON: their texts stand for them.
+      this.#at += 2;
+      return `##${this.#token()}`;
+    }
+    if (next === ':') return this.#namespaced(depth);
     if (!/[A-Za-z]/.test(next)) throw this.#error(`#${next} is not EDN`);
     this.#at++;
     this.#token();
     return this.read(depth + 1);
+  }
+
+  /** A map whose names are in a namespace that is written once: `#:bank{:from 1}`. */
+  #namespaced(depth: number): Value {
+    this.#at++;
+    const namespace = this.#token();
+    if (!this.more(depth) || this.peek() !== '{') throw this.#error(`#:${namespace} needs a map`);
+    const map = this.#map(depth);
+    return Object.fromEntries(
+      Object.entries(map as Members).map(([name, value]) => [
+        name.includes('/') ? name : `${namespace}/${name}`,
+        value,
+      ]),
+    );
   }
 
   #string(): string {
@@ -168,12 +188,19 @@ export class EdnReader {
   }
 
   #character(): string {
-    const match = /\\(newline|return|space|tab|u[0-9a-fA-F]{4}|.)/suy;
+    const match = /\\(newline|return|space|tab|formfeed|backspace|u[0-9a-fA-F]{4}|.)/suy;
     match.lastIndex = this.#at;
     const found = match.exec(this.#text)?.[1];
     if (found === undefined) throw this.#error('a character is missing');
     this.#at += found.length + 1;
-    const named: { readonly [name: string]: string } = { newline: '\n', return: '\r', space: ' ', tab: '\t' };
+    const named: { readonly [name: string]: string } = {
+      newline: '\n',
+      return: '\r',
+      space: ' ',
+      tab: '\t',
+      formfeed: '\f',
+      backspace: '\b',
+    };
     if (named[found] !== undefined) return named[found];
     return found.length === 5 ? String.fromCharCode(Number.parseInt(found.slice(1), 16)) : found;
   }

@@ -1,3 +1,4 @@
+import { counted } from '../words.ts';
 import { DEPTH_MAX, EdnReader } from './edn.ts';
 import { HistoryError } from './history-error.ts';
 import { parseJson } from './json.ts';
@@ -60,10 +61,21 @@ export function parseJsonList(text: string): Read {
     throw new HistoryError('broken JSON', new EdnReader(text).lineOf(Number(position)));
   }
   if (!Array.isArray(list)) throw new HistoryError('a JSON history must be a list of operations');
-  return { ops: list.map((record: unknown, index) => opOf(record, index)), warnings: [] };
+  return { ops: list.map((record: unknown, index) => listedOp(record, index)), warnings: [] };
 }
 
-const LOGGED = /(?:^|\s)(\d+|:nemesis)\s+:(invoke|ok|fail|info)\s+:(\S+)(?:\s+(.*))?$/;
+function listedOp(record: unknown, index: number): Op {
+  try {
+    return opOf(record, index);
+  } catch (error) {
+    throw new HistoryError(`operation ${index}: ${error instanceof Error ? error.message : 'not an operation'}`);
+  }
+}
+
+/** A process that is no number is no client, whatever it is called. */
+const LOGGED = /(?:^|\s)(\d+|:[^\s:]+)\s+:(invoke|ok|fail|info)\s+:(\S+)(?:\s+(.*))?$/;
+/** What only a broken line of an operation has: a process and a type, or a type and a function. */
+const NEARLY_LOGGED = /(?:^|\s)(?:\d+|:[^\s:]+)\s+:(?:invoke|ok|fail|info)(?:\s|$)|\s:(?:invoke|ok|fail|info)\s+:/;
 
 /** Whether a text has lines of Jepsen's log. */
 export function looksLogged(text: string): boolean {
@@ -83,7 +95,7 @@ export function parseLog(text: string): Read {
     const last = at === lines.length - 1;
     if (match === null) {
       if (last) warnings.push('the last line is cut: it was dropped');
-      else if (/\s:(invoke|ok|fail|info)(\s|$)/.test(line)) throw new HistoryError('not an operation', at + 1);
+      else if (NEARLY_LOGGED.test(line)) throw new HistoryError('not an operation', at + 1);
       else others++;
       continue;
     }
@@ -105,7 +117,7 @@ export function parseLog(text: string): Read {
     ops.push(
       jepsenOp(
         {
-          process: process === ':nemesis' ? 'nemesis' : Number(process),
+          process: process?.startsWith(':') === true ? 'nemesis' : Number(process),
           type: type ?? '',
           f: f ?? '',
           value: value ?? null,
@@ -116,7 +128,8 @@ export function parseLog(text: string): Read {
       ),
     );
   }
-  if (others > 0) warnings.push(`${others} lines of the log are no operations`);
+  if (others > 0)
+    warnings.push(`${counted(others, 'line of the log is no operation', 'lines of the log are no operations')}`);
   return { ops, warnings };
 }
 
@@ -175,6 +188,8 @@ export function checkDepth(bytes: Uint8Array, line?: number): void {
       if (c === 0x5c) at++;
       else if (c === 0x22) quoted = false;
     } else if (c === 0x22) quoted = true;
+    // A character of EDN may be a quote or a bracket.
+    else if (c === 0x5c) at++;
     else if (c === 0x5b || c === 0x7b || c === 0x28) {
       if (++depth > DEPTH_MAX) throw new HistoryError(`brackets nest deeper than ${DEPTH_MAX}: not a history`, line);
     } else if (c === 0x5d || c === 0x7d || c === 0x29) depth--;

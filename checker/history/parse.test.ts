@@ -225,6 +225,50 @@ t.test('the formats of others, recognised by content', async (t) => {
   }
 });
 
+t.test('whatever EDN a value may be', async (t) => {
+  const values: readonly (readonly [edn: string, value: Value])[] = [
+    ['#{:n1 "n2"}', ['n1', 'n2']],
+    ['{:a/b 1, "c" (2 3)}', { 'a/b': 1, c: [2, 3] }],
+    ['#:bank{:from 1 :other/to 2}', { 'bank/from': 1, 'other/to': 2 }],
+    ['[3/4 10N 1.5e3 2.5M -7 +7]', ['3/4', 10, 1500, 2.5, -7, 7]],
+    ['[##Inf ##-Inf ##NaN]', ['##Inf', '##-Inf', '##NaN']],
+    ['[\\a \\newline \\formfeed \\u0041 \\" \\[ \\;]', ['a', '\n', '\f', 'A', '"', '[', ';']],
+    ['#inst "2020-01-01T00:00:00Z"', '2020-01-01T00:00:00Z'],
+    ['^{:doc "x"} [1 #_ 2 #_ #_ 3 4 5] ; the rest', [1, 5]],
+    ['true', true],
+    ['nil', null],
+  ];
+  for (const [edn, value] of values) {
+    const text = `; one line\n{:process 0, :type :invoke, :f :write, :value ${edn}\n}\n`;
+    const { events } = parseHistory(new TextEncoder().encode(text), { independent: false });
+    t.strictSame(events.op(0).value, value, edn);
+  }
+});
+
+t.test('what a log says of processes that are no clients, and other lines', async (t) => {
+  const line = (rest: string): string => `INFO  jepsen.util - ${rest}\n`;
+  const ops = opsOf(
+    line('0\t:invoke\t:read\tnil') +
+      line(':nemesis-2\t:info\t:start\t{:n1 #{:n2}}') +
+      line('all is :ok now') +
+      line('0\t:info\t:read\t:timed-out'),
+  );
+  t.strictSame(
+    ops.map(({ process }) => process),
+    [0, 'nemesis', 0],
+  );
+  t.equal(ops[2]?.error, 'timed-out');
+  const broken = line('0\t:invoke\t:read\tnil') + line('0\t:ok') + line('1\t:invoke\t:read\tnil');
+  t.match(failure(broken).message, /^line 2: not an operation/);
+});
+
+t.test('a list in JSON names the operation that is none', async (t) => {
+  t.match(
+    failure('[{"process":0,"type":"invoke","f":"read"},{"process":0,"type":":ok"}]').message,
+    /^operation 1: "type"/,
+  );
+});
+
 t.test('tuples of independent keys', async (t) => {
   const edn =
     '{:process 0 :type :invoke :f :add :value [7 1]}\n{:process 0 :type :ok :f :add :value [7 1]}\n{:process 1 :type :invoke :f :read :value [7 nil]}\n{:process 1 :type :ok :f :read :value [7 [1 2]]}\n';
