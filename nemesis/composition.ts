@@ -9,8 +9,8 @@ export class Composition {
   readonly #cut = new Map<number, readonly Link[]>();
   readonly #down = new Holds();
   readonly #paused = new Holds();
-  /** A cut proves itself by what comes over its links: the next one must not change them meanwhile. */
-  #lastCut: Promise<unknown> | undefined;
+  /** A cut proves itself by what comes over its links: another fault must not change them meanwhile. */
+  #lastCut: { readonly by: number; readonly done: Promise<unknown> } | undefined;
 
   constructor(world: World) {
     this.#world = world;
@@ -28,7 +28,7 @@ export class Composition {
     const own: Partial<World> = {
       cut: (links) => {
         this.#cut.set(fault, links);
-        return this.#inTurn(() => world.cut(union([...this.#cut.values()])));
+        return this.#inTurn(fault, () => world.cut(union([...this.#cut.values()])));
       },
       kill: (node) => {
         this.#down.hold(node, fault);
@@ -55,15 +55,17 @@ export class Composition {
     });
   }
 
-  /** Acts at once when nobody else does: a reaction must not be late. */
-  #inTurn(act: () => Promise<Effect>): Promise<Effect> {
-    const turn = this.#lastCut === undefined ? act() : this.#lastCut.then(act, act);
+  /** Acts at once when no other fault does: a reaction must not be late, least of all for the one before it. */
+  #inTurn(by: number, act: () => Promise<Effect>): Promise<Effect> {
+    const last = this.#lastCut;
+    const done = last === undefined || last.by === by ? act() : last.done.then(act, act);
+    const turn = { by, done };
     this.#lastCut = turn;
-    const done = (): void => {
+    const over = (): void => {
       if (this.#lastCut === turn) this.#lastCut = undefined;
     };
-    turn.then(done, done);
-    return turn;
+    done.then(over, over);
+    return done;
   }
 }
 

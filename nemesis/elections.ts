@@ -7,8 +7,6 @@ import type { NodeId, Reaction, ReactionStep, World } from './world.ts';
 /** From enough for a single surprise to enough for logs that differ at several terms. */
 const timesMin = 2;
 const timesMax = 6;
-const figuresMax = 2;
-const unheardMax = 2;
 
 /**
  * Leaders that are cut off at moments of their elections, again and again: who was cut off before comes back meanwhile.
@@ -24,18 +22,6 @@ export const elections: FaultKind = {
         const hits = situation.random(2) === 0 ? 'node' : 'both';
         return stepAt('first-append', situation.random, { hits, ...silence(situation) });
       }),
-    /**
-     * The Raft paper's figure 8: leaders that are gone before anybody got their first entry, so that logs end in
-     * different terms; then one that may have brought its old entries to a follower, and its new one to nobody.
-     */
-    'figure-8'({ nodes, random }) {
-      if (nodes.length < 3) return undefined;
-      const figure = (): readonly ReactionStep[] => [
-        ...Array.from({ length: 1 + random(unheardMax) }, () => ({ ...stepAt('elected', random), afterMs: 0 })),
-        stepAt('first-append', random, { silent: true }),
-      ];
-      return reactingBy(nodes, Array.from({ length: 1 + random(figuresMax) }, figure).flat());
-    },
   },
   start: (world, chosen) => cutAtMoments(world, settingOf(chosen, 'reaction').reaction),
   end: async (world) => [await attempt(() => world.cut([]))],
@@ -50,16 +36,16 @@ function reactingBy(nodes: readonly NodeId[], steps: readonly ReactionStep[]): C
   return { nodes, setting: { type: 'reaction', reaction: { steps } } };
 }
 
-function silence({ random }: Situation): Pick<ReactionStep, 'silent'> {
-  return random(2) === 0 ? { silent: true } : {};
+function silence({ random }: Situation): Pick<ReactionStep, 'act'> {
+  return { act: random(2) === 0 ? 'silence' : 'cut' };
 }
 
 async function cutAtMoments(world: World, reaction: Reaction): Promise<readonly NodeEffect[]> {
-  const isolate = async (side: readonly NodeId[], isSilent?: true): Promise<readonly NodeEffect[]> => {
-    const cut = isSilent === true ? links(side, without(world.nodes, side)) : around(world, side);
+  const isolate = async (side: readonly NodeId[], isSilent = false): Promise<readonly NodeEffect[]> => {
+    const cut = isSilent ? links(side, without(world.nodes, side)) : around(world, side);
     return [await attempt(() => world.cut(cut))];
   };
   // Whoever leads now goes first: it is its absence that brings about an election.
   const begin = async () => isolate(await world.primaries());
-  return react(world, reaction, begin, (side, { silent }) => isolate(side, silent));
+  return react(world, reaction, begin, (side, { act }) => isolate(side, act === 'silence'));
 }

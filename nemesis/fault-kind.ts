@@ -45,7 +45,7 @@ export function settingOf<T extends Setting['type']>({ setting }: Chosen, type: 
   return setting as Extract<Setting, { type: T }>;
 }
 
-type OptionalPower = { [K in keyof World]-?: undefined extends World[K] ? K : never }[keyof World];
+type OptionalPower = Exclude<{ [K in keyof World]-?: undefined extends World[K] ? K : never }[keyof World], 'moments'>;
 
 /**
  * What only some worlds can do.

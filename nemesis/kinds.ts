@@ -6,6 +6,7 @@ import { elections } from './elections.ts';
 import { type FaultKind, onEach } from './fault-kind.ts';
 import { kill, powerLoss } from './kill.ts';
 import { members } from './membership.ts';
+import { moments } from './moments.ts';
 import { nodeTargets } from './node-targets.ts';
 import { partition } from './partition.ts';
 import { snapshots } from './snapshots.ts';
@@ -24,6 +25,7 @@ const pause: FaultKind = {
 export const kinds: { readonly [kind: string]: FaultKind } = {
   partition,
   elections,
+  moments,
   pause,
   kill,
   clock,

@@ -22,8 +22,7 @@ async function runFor(
   const records: FaultRecord[] = [];
   const nemesis = startNemesis({
     world,
-    kinds: names,
-    intervalMs: 4000,
+    phases: [{ kinds: names, intervalMs: 4000 }],
     random: seeded(seed),
     now: () => world.nowMs * 1e6,
     record: (fault) => records.push(fault),
@@ -100,8 +99,9 @@ t.test('the plan', async (t) => {
   });
 
   t.test('refuses an unknown kind', async (t) => {
-    const options = { intervalMs: 1, random: seeded(1), now: () => 0, record: () => {} };
-    t.throws(() => startNemesis({ ...options, world: new FlagWorld(1, 0), kinds: ['flood'] }), RangeError);
+    const options = { random: seeded(1), now: () => 0, record: () => {} };
+    const phases = [{ kinds: ['flood'], intervalMs: 1 }] as const;
+    t.throws(() => startNemesis({ ...options, world: new FlagWorld(1, 0), phases }), RangeError);
   });
 });
 
@@ -112,9 +112,8 @@ t.test('what is on record can be done again by script', async (t) => {
   const again: FaultRecord[] = [];
   const nemesis = startNemesis({
     world,
-    kinds: defaultKinds,
+    phases: [{ kinds: defaultKinds, intervalMs: 4000 }],
     script: scriptOf(records),
-    intervalMs: 4000,
     random: seeded(99),
     now: () => world.nowMs * 1e6,
     record: (fault) => again.push(fault),
@@ -143,8 +142,7 @@ t.test('a world that fails is recorded as a fault without effect, and what it le
   };
   const nemesis = startNemesis({
     world,
-    kinds: ['clock'],
-    intervalMs: 4000,
+    phases: [{ kinds: ['clock'], intervalMs: 4000 }],
     random: seeded(1),
     now: () => world.nowMs * 1e6,
     record: (fault) => records.push(fault),
@@ -163,8 +161,7 @@ t.test('a node that ended by itself is started again when the next fault ends', 
   const records: FaultRecord[] = [];
   const nemesis = startNemesis({
     world,
-    kinds: ['clock'],
-    intervalMs: 4000,
+    phases: [{ kinds: ['clock'], intervalMs: 4000 }],
     random: seeded(1),
     now: () => world.nowMs * 1e6,
     record: (fault) => records.push(fault),

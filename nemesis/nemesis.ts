@@ -6,19 +6,15 @@ import { attempt, type Chosen, type FaultKind, type NodeEffect, onEach } from '.
 import { kinds } from './kinds.ts';
 import { allVote } from './membership.ts';
 import { isPossible } from './reaction.ts';
-import type { ScriptedFault } from './script.ts';
+import { restName, type ScriptedFault } from './script.ts';
 import type { FaultRecord, World } from './world.ts';
 
 export interface NemesisOptions {
   readonly world: World;
-  /** Names from the table of kinds: `partition`, `pause`, `kill`, `clock`. */
-  readonly kinds: readonly string[];
-  /** Exactly these faults, each at its own time, instead of drawn ones. */
+  /** One after another; the last goes on until the nemesis is stopped. */
+  readonly phases: readonly NemesisPhase[];
+  /** Exactly these faults and rests, each at its own time, instead of drawn ones. */
   readonly script?: readonly ScriptedFault[] | undefined;
-  /** From the start of one fault to the start of the next, on average. */
-  readonly intervalMs: number;
-  /** How long a fault lasts, in intervals: one of these. One that lasts for more than an interval overlaps the next. */
-  readonly durations?: readonly number[] | undefined;
   /** A seeded integer in [0, bound). */
   readonly random: Random;
   /** Nanoseconds since the start of the run. */
@@ -29,6 +25,22 @@ export interface NemesisOptions {
    * what hits a store that has not come back from the last one shows nothing of either. Bounded by `recoveryMaxMs`.
    */
   readonly succeeded?: () => number;
+  /**
+   * Between two phases, when all is healed: the next one begins when it resolves.
+   * @param isOver asked whether to give up, since the nemesis is to stop
+   */
+  readonly rest?: ((isOver: () => boolean) => Promise<void>) | undefined;
+}
+
+export interface NemesisPhase {
+  /** Names from the table of kinds: `partition`, `pause`, `kill`, `clock`. */
+  readonly kinds: readonly string[];
+  /** From the start of one fault to the start of the next, on average. */
+  readonly intervalMs: number;
+  /** How long a fault lasts, in intervals: one of these. One that lasts for more than an interval overlaps the next. */
+  readonly durations?: readonly number[] | undefined;
+  /** Faults that are still on then end. */
+  readonly lengthMs?: number | undefined;
 }
 
 /** How long a store may take to come back from a fault before the next one begins all the same. */
@@ -71,7 +83,7 @@ const usualDurations = [1.5, 0.5] as const;
 
 class NemesisLoop {
   readonly #options: NemesisOptions;
-  readonly #draws: Iterator<Draw, never>;
+  readonly #draws: ReadonlyMap<string, Draw>;
   readonly #stopAsked: Promise<void>;
   #askStop: () => void = () => {};
   #stopping = false;
@@ -86,10 +98,8 @@ class NemesisLoop {
   constructor(options: NemesisOptions) {
     this.#options = options;
     this.#composition = new Composition(options.world);
-    this.#draws = shuffledRounds(
-      options.kinds.map((name) => draw(name, options.random)),
-      options.random,
-    );
+    const kinds = new Set(options.phases.flatMap((phase) => phase.kinds));
+    this.#draws = new Map([...kinds].map((name) => [name, draw(name, options.random)]));
     this.#stopAsked = new Promise((resolve) => {
       this.#askStop = resolve;
     });
@@ -98,7 +108,7 @@ class NemesisLoop {
   async run(): Promise<void> {
     const { script } = this.#options;
     try {
-      await (script === undefined ? this.#drawn() : this.#scripted(script));
+      await (script === undefined ? this.#allDrawn() : this.#scripted(script));
       await this.#endOf(() => true);
     } catch (error) {
       // In the middle of a fault, which stays unfinished on record.
@@ -108,6 +118,11 @@ class NemesisLoop {
 
   async #scripted(script: readonly ScriptedFault[]): Promise<void> {
     for (const { kind: name, variant, chosen, startNs, endNs } of script) {
+      if (name === restName) {
+        if (!(await this.#sleepUntil(startNs / 1e6))) return;
+        await this.#rest();
+        continue;
+      }
       const kind = kinds[name];
       if (kind === undefined) throw new RangeError(`there is no fault kind ${JSON.stringify(name)}`);
       if (!(await this.#sleepUntil(startNs / 1e6))) return;
@@ -115,24 +130,59 @@ class NemesisLoop {
     }
   }
 
-  async #drawn(): Promise<void> {
-    const { intervalMs, random, durations = usualDurations } = this.#options;
+  async #allDrawn(): Promise<void> {
+    const { phases } = this.#options;
+    for (const [at, phase] of phases.entries()) {
+      await this.#drawn(phase, at === phases.length - 1);
+      if (this.#stopping) return;
+      await this.#rest();
+    }
+  }
+
+  /** Begins faults until the phase is over; one that is drawn then ends at once. */
+  async #drawn({ kinds, intervalMs, durations = usualDurations, lengthMs = 0 }: NemesisPhase, isLast: boolean) {
+    const { random } = this.#options;
+    const untilMs = isLast ? Number.POSITIVE_INFINITY : this.#nowMs() + lengthMs;
+    const draws = shuffledRounds(
+      kinds.map((name) => this.#draws.get(name)!),
+      random,
+    );
     let dueMs = this.#nowMs() + intervalMs / 2;
-    while (await this.#sleepUntil(dueMs + this.#jitter(intervalMs))) {
+    while (await this.#sleepUntil(Math.min(untilMs, dueMs + this.#jitter(intervalMs)))) {
+      if (this.#nowMs() >= untilMs) return;
       const duration = durations[random(durations.length)] ?? 1;
-      await this.#oneFault(duration * intervalMs + this.#jitter(intervalMs));
+      const lastsMs = duration * intervalMs + this.#jitter(intervalMs);
+      await this.#oneFault(draws, () => Math.min(untilMs, this.#nowMs() + lastsMs));
       if (duration < 1) await this.#endOf(() => true);
       // A fault that took long moves the later ones: after one that does not overlap there is always some quiet.
       dueMs = Math.max(dueMs + intervalMs, this.#nowMs() + intervalMs / 4);
     }
   }
 
+  /** All is whole for a while. */
+  async #rest(): Promise<void> {
+    await this.#endOf(() => true);
+    const id = ++this.#lastId;
+    const { nodes } = this.#options.world;
+    const fault = { kind: restName, variant: 'all', id, nodes };
+    await this.#record({ ...fault, phase: 'start' }, () => this.#heal());
+    await this.#record({ ...fault, phase: 'end' }, async () => {
+      await this.#options.rest?.(() => this.#stopping);
+      return [];
+    });
+    this.#succeededBefore = this.#options.succeeded?.() ?? 0;
+  }
+
   async stop(finished: Promise<void>): Promise<void> {
     this.#stopping = true;
     this.#askStop();
     await finished;
+    await this.#repair('heal', () => this.#heal());
+  }
+
+  async #heal(): Promise<readonly NodeEffect[]> {
     const { world } = this.#options;
-    await this.#repair('heal', async () => [
+    return [
       await attempt(() => world.cut([])),
       ...(world.disturb === undefined ? [] : [await attempt(async () => world.disturb!([], undisturbed))]),
       ...(await onEach(world.nodes, (node) => world.resume(node))),
@@ -143,12 +193,13 @@ class NemesisLoop {
       ...(await onEach(world.nodes, (node) => world.start(node))),
       ...(await onEach(world.nodes, (node) => world.setClock(node, trueClock))),
       ...(world.setVoters === undefined ? [] : await allVote(world, world.addMember === undefined ? [] : world.nodes)),
-    ]);
+    ];
   }
 
-  async #oneFault(durationMs: number): Promise<void> {
+  /** @param endMs asked when it has begun */
+  async #oneFault(draws: Iterator<Draw, never>, endMs: () => number): Promise<void> {
     const { world, random } = this.#options;
-    const { name, kind, variants } = this.#draws.next().value;
+    const { name, kind, variants } = draws.next().value;
     await this.#endOf(
       (other) => kind.domain === undefined || other.domain === undefined || other.domain === kind.domain,
     );
@@ -161,7 +212,7 @@ class NemesisLoop {
       const chosen = kind.variants[variant]?.({ nodes: world.nodes, primaries, random });
       // The cluster is too small for it.
       if (chosen === undefined) continue;
-      const performed = { name, kind, variant, chosen, endMs: () => this.#nowMs() + durationMs };
+      const performed = { name, kind, variant, chosen, endMs };
       if (isPossible(world, chosen)) return this.#begin(performed);
       impossible ??= performed;
     }

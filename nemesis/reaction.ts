@@ -4,16 +4,16 @@ import { without } from './node-targets.ts';
 import type { Happening, Moment, NodeId, Reaction, ReactionStep, World } from './world.ts';
 
 /** How long a moment is waited for; as long as an election may take that a fault brings about. */
-const momentMaxMs = 6000;
+const momentMaxMs = 4000;
 
 /** From before anybody else knows to when all have heard: bugs live a message or a sync after the moment. */
-const delaysMs = [0, 0, 0.3, 1, 3, 10, 25, 50] as const;
+const delaysMs = [0, 0, 0.3, 1, 3, 10, 30, 100] as const;
 
 /** A step at such a moment, a random little while after it. */
 export function stepAt(
   moment: Moment,
   random: Random,
-  how: Partial<Pick<ReactionStep, 'hits' | 'silent'>> = {},
+  how: Partial<Pick<ReactionStep, 'hits' | 'act'>> = {},
 ): ReactionStep {
   return { moment, afterMs: oneOf(delaysMs, random), hits: 'node', ...how };
 }
@@ -22,7 +22,14 @@ export function stepAt(
 export function isPossible(world: World, { setting }: Chosen): boolean {
   if (setting?.type === 'members') return setting.members.replaced.length === 0 || world.removeMember !== undefined;
   if (setting?.type !== 'reaction') return true;
-  return world.next !== undefined && (world.takeSnapshot !== undefined || !isOfSnapshot(setting.reaction));
+  const { reaction } = setting;
+  const needsSnapshots = reaction.scene === 'lag' || isOfSnapshot(reaction);
+  return (
+    reaction.steps.every(({ moment }) => world.moments?.has(moment)) &&
+    (world.takeSnapshot !== undefined || !needsSnapshots) &&
+    (world.setVoters !== undefined || reaction.scene !== 'members') &&
+    (world.losePower !== undefined || reaction.steps.every(({ act }) => act !== 'power-loss'))
+  );
 }
 
 export function isOfSnapshot({ steps }: Reaction): boolean {
@@ -60,6 +67,7 @@ export async function react(
 }
 
 function hit({ nodes }: World, { node, peer = node }: Happening, hits: ReactionStep['hits']): readonly NodeId[] {
+  if (hits === 'all') return nodes;
   if (hits === 'node') return [node];
   if (hits === 'others') return without(nodes, [node]);
   return hits === 'peer' || node === peer ? [peer] : [node, peer];

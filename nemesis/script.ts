@@ -1,6 +1,9 @@
 import type { Chosen } from './fault-kind.ts';
 import type { FaultRecord } from './world.ts';
 
+/** Stands among faults for a time in which all is whole, between two phases of a nemesis. */
+export const restName = 'rest';
+
 /** A fault to be done at a given time to given targets. */
 export interface ScriptedFault {
   readonly kind: string;

@@ -1,6 +1,6 @@
 import { oneOf, type Random } from './choice.ts';
 
-/** What one run of many does. */
+/** What is done for some time. */
 export interface Swarm {
   readonly kinds: readonly string[];
   readonly intervalMs: number;
@@ -13,12 +13,13 @@ export interface Swarm {
  * snapshots is where protocols go wrong.
  */
 const odds: { readonly [kind: string]: number } = {
+  moments: 8,
   partition: 5,
-  elections: 4,
+  members: 5,
   kill: 4,
+  elections: 3,
   'power-loss': 3,
   transfer: 3,
-  members: 3,
   snapshots: 3,
   duplicate: 3,
   pause: 2,
@@ -26,7 +27,7 @@ const odds: { readonly [kind: string]: number } = {
   reorder: 2,
 };
 
-/** One alone shows what another would cover up again; more than these in one run would leave each too few turns. */
+/** One alone shows what another would cover up again; more than these at a time would leave each too few turns. */
 const kindsMax = 4;
 
 /** Brief ones alone; some that overlap the next; some that outlast whatever a protocol does to bear them. */
@@ -37,8 +38,8 @@ const durations: readonly [readonly number[], ...(readonly number[])[]] = [
 ];
 
 /**
- * Draws a few kinds of faults and their pace, so that over many runs every small set of kinds has its turn; all kinds in
- * every run would keep some from ever showing (Groce et al., Swarm Testing, ISSTA 2012).
+ * Draws a few kinds of faults and their pace, so that over many draws every small set of kinds has its turn; all kinds
+ * all the time would keep some from ever showing (Groce et al., Swarm Testing, ISSTA 2012).
  * @param kinds at least one, of which at least one is drawn. @param intervalsMs the paces to draw from
  */
 export function drawSwarm(
@@ -46,16 +47,53 @@ export function drawSwarm(
   intervalsMs: readonly [number, ...number[]],
   random: Random,
 ): Swarm {
-  const lots = kinds.flatMap((kind) => Array.from({ length: odds[kind] ?? 1 }, () => kind));
   const count = Math.min(1 + random(kindsMax), kinds.length);
-  const drawn = new Set<string>();
-  while (drawn.size < count) drawn.add(lots[random(lots.length)]!);
-  return { kinds: [...drawn], intervalMs: oneOf(intervalsMs, random), durations: oneOf(durations, random) };
+  return {
+    kinds: drawKinds(kinds, count, random),
+    intervalMs: oneOf(intervalsMs, random),
+    durations: oneOf(durations, random),
+  };
+}
+
+/** So many different ones, each as likely as its odds are among those that are left. */
+function drawKinds(kinds: readonly string[], count: number, random: Random): readonly string[] {
+  let lots = kinds.flatMap((kind) => Array.from({ length: odds[kind] ?? 1 }, () => kind));
+  return Array.from({ length: count }, () => {
+    const drawn = lots[random(lots.length)]!;
+    lots = lots.filter((kind) => kind !== drawn);
+    return drawn;
+  });
 }
 
 /** The same, fit for so short a run: each kind gets its turn, and no fault takes more than a third of it. */
 export function within({ kinds, intervalMs, durations }: Swarm, timeLimitMs: number): Swarm {
-  const fittingMs = Math.min(intervalMs, Math.round(timeLimitMs / (kinds.length + 1)));
+  const fittingMs = fitting(intervalMs, kinds, timeLimitMs);
   const longest = timeLimitMs / 3 / fittingMs;
   return { kinds, intervalMs: fittingMs, durations: durations.map((duration) => Math.min(duration, longest)) };
+}
+
+/** Part of a run: its faults end with it, and what they broke is healed. */
+export interface Phase extends Swarm {
+  readonly lengthMs: number;
+}
+
+/** Shorter ones would end before a fault that reacts to an election has come to anything. */
+const phaseMinMs = 8000;
+
+/**
+ * Draws what a run does in a few parts of the same length, each with a swarm of its own: as many chances for a set of
+ * kinds that shows something, and for what is only seen when all is healed.
+ * @param most parts at the most; fewer when they would be too short for faults to come to anything
+ */
+export function drawPhases(draw: () => Swarm, timeLimitMs: number, most: number, random: Random): readonly Phase[] {
+  const count = Math.max(1, Math.min(1 + random(most), Math.floor(timeLimitMs / phaseMinMs)));
+  const lengthMs = Math.round(timeLimitMs / count);
+  // Each draw happens whether or not there is time for it, so that another length leaves what is drawn after as it was.
+  return Array.from({ length: most }, () => draw())
+    .slice(0, count)
+    .map((swarm) => ({ ...swarm, intervalMs: fitting(swarm.intervalMs, swarm.kinds, lengthMs), lengthMs }));
+}
+
+function fitting(intervalMs: number, kinds: readonly string[], lengthMs: number): number {
+  return Math.min(intervalMs, Math.round(lengthMs / (kinds.length + 1)));
 }

@@ -96,6 +96,10 @@ export interface Starvation {
 export type Moment =
   | 'elected'
   | 'first-append'
+  /** Most nodes now hold an entry of an earlier term that a new leader has brought them. */
+  | 'old-append'
+  /** A leader knows of a committed entry of its own term, and nobody else does. */
+  | 'committed'
   | 'snapshot-taken'
   | 'snapshot-sent'
   | 'snapshot-received'
@@ -143,20 +147,30 @@ export interface MemberChanges {
   readonly cutWith?: readonly NodeId[] | undefined;
 }
 
-/** Something done not now, but when moments come: one step after another. */
+/** Something done not now, but when moments come: one step after another, each instead of the one before. */
 export interface Reaction {
   readonly steps: readonly ReactionStep[];
+  /** What is done first, so that the moments come: undefined is whatever the kind of fault does. */
+  readonly scene?: Scene | undefined;
+  /** The last step stays until the others have elected another leader. */
+  readonly untilElected?: true | undefined;
 }
+
+/** Nothing; whoever leads is cut off, or killed; the node that is hit falls behind; other nodes vote. */
+export type Scene = 'nothing' | 'leader-cut' | 'leader-killed' | 'lag' | 'members';
 
 export interface ReactionStep {
   readonly moment: Moment;
   /** How long after it. */
   readonly afterMs: number;
-  /** Whom it hits: whose moment it is, the other end, both as one side, or everybody but whose moment it is. */
-  readonly hits: 'node' | 'peer' | 'both' | 'others';
-  /** Of a cut: it still hears. */
-  readonly silent?: true | undefined;
+  /** Whom it hits: whose moment it is, the other end, both as one side, everybody but whose moment it is, or all. */
+  readonly hits: 'node' | 'peer' | 'both' | 'others' | 'all';
+  /** Undefined: what the kind of fault does. */
+  readonly act?: Act | undefined;
 }
+
+/** Cut off both ways; unheard; hearing nobody; ended; ended without what was not synced; stopped for a while. */
+export type Act = 'cut' | 'silence' | 'deafen' | 'kill' | 'power-loss' | 'pause';
 
 /** A moment that came. */
 export interface Happening {
@@ -208,6 +222,8 @@ export interface World {
   addMember?(node: NodeId): Promise<Effect>;
   /** A node takes a snapshot and compacts its log now. */
   takeSnapshot?(node: NodeId): Promise<Effect>;
+  /** The moments that it can tell of. */
+  readonly moments?: ReadonlySet<Moment>;
   /**
    * The next such moment; undefined when there is none in that time. What is asked of the world at once, before
    * anything else is waited for, is done before anybody hears what that node was about to say: a reaction that nobody

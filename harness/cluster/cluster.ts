@@ -17,7 +17,7 @@ import type {
 import { files } from '../../results/store/layout.ts';
 import { createHttpExchange, Client as StoreClient } from '../../system/client/index.ts';
 import { Administration } from '../target/administration.ts';
-import { Moments } from '../target/moments.ts';
+import { loggedMoments, Moments } from '../target/moments.ts';
 import { freePort, isFree } from './client-ports.ts';
 import { CutProver } from './cut-proof.ts';
 import { DisturbanceProver } from './disturbance-proof.ts';
@@ -268,6 +268,8 @@ class LocalCluster implements Cluster {
   cut(links: readonly Link[]): Promise<Effect> {
     return this.#cuts.cut(this.#known(links), mechanisms.links);
   }
+
+  readonly moments = loggedMoments;
 
   next(moment: Moment, withinMs: number): Promise<Happening | undefined> {
     return this.#moments.next(moment, withinMs);

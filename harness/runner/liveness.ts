@@ -1,13 +1,17 @@
 import type { History, Op, Value } from '../../checker/history/op.ts';
 import { type Anomaly, type Section, unknown } from '../../checker/verdict.ts';
 import { isAnswer } from './operations.ts';
-import { convergeName, phaseStart } from './phase.ts';
+import { convergeName, phaseStart, togetherName } from './phase.ts';
 
 /**
  * After everything was healed: did the cluster come together again within the bound, and did every node then serve?
+ * The same whenever a nemesis has healed everything in the middle of a run, as far as that run came.
  * A final operation that no try of could carry out is a node that does not serve.
  */
 export function checkLiveness(history: History): Section {
+  const rests = history.filter(({ process, f }) => process === 'nemesis' && f === togetherName);
+  const apart = rests.find(({ value }) => readOutcome(value)?.converged === false);
+  if (apart !== undefined) return notTogether(apart, readOutcome(apart.value)!);
   const converge = history.find(({ process, f }) => process === 'nemesis' && f === convergeName);
   const outcome = readOutcome(converge?.value);
   if (converge === undefined || outcome === undefined) {
@@ -16,9 +20,7 @@ export function checkLiveness(history: History): Section {
   const final = phaseStart(history, 'final');
   if (outcome.converged === false) {
     if (phaseStart(history, 'interrupted') !== undefined) return unknown('interrupted while waiting for convergence');
-    const message = `the healed cluster did not come together within ${outcome.boundMs / 1000} s`;
-    const anomaly: Anomaly = { kind: 'no-convergence', message, ops: [converge.index], evidence: { ...outcome } };
-    return { valid: false, summary: message, anomalies: [anomaly], counts: { converged: 0, finalOperations: 0 } };
+    return notTogether(converge, outcome);
   }
   if (final === undefined) return unknown('the run ended before the final operations');
 
@@ -39,15 +41,22 @@ export function checkLiveness(history: History): Section {
         ...(op.key === undefined ? {} : { key: op.key }),
       };
     });
-  const counts = { converged: 1, tookMs: outcome.tookMs, finalOperations: wanted.length };
+  const counts = { converged: 1 + rests.length, tookMs: outcome.tookMs, finalOperations: wanted.length };
   const [first] = anomalies;
   if (first !== undefined) {
     return { valid: false, summary: `${anomalies.length} not served: ${first.message}`, anomalies, counts };
   }
   if (wanted.length === 0) return unknown('there were no final operations', counts);
   if (!isOver) return unknown('the run ended before the final operations did', counts);
-  const summary = `together again after ${outcome.tookMs / 1000} s, then ${wanted.length} final operations served`;
+  const often = rests.length === 0 ? '' : `${rests.length} times in the middle, and at the end `;
+  const summary = `${often}together again after ${outcome.tookMs / 1000} s, then ${wanted.length} final operations served`;
   return { valid: true, summary, anomalies: [], counts };
+}
+
+function notTogether({ index }: Op, outcome: Outcome): Section {
+  const message = `the healed cluster did not come together within ${outcome.boundMs / 1000} s`;
+  const anomaly: Anomaly = { kind: 'no-convergence', message, ops: [index], evidence: { ...outcome } };
+  return { valid: false, summary: message, anomalies: [anomaly], counts: { converged: 0, finalOperations: 0 } };
 }
 
 interface Wanted {

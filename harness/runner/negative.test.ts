@@ -3,7 +3,7 @@ import type { Op } from '../../checker/history/op.ts';
 import { FlagWorld, seeded } from '../../nemesis/flag-world.ts';
 import { faultKinds } from '../../nemesis/kinds.ts';
 import { startNemesis } from '../../nemesis/nemesis.ts';
-import type { Effect, FaultRecord, World } from '../../nemesis/world.ts';
+import type { Effect, FaultRecord, Moment, World } from '../../nemesis/world.ts';
 import { checkFaults } from './fault-effects.ts';
 
 const endMs = 60_000;
@@ -17,6 +17,17 @@ const history: readonly Op[] = Array.from({ length: endMs / 100 }, (_, index) =>
   value: 1,
 }));
 
+const moments: ReadonlySet<Moment> = new Set([
+  'elected',
+  'first-append',
+  'old-append',
+  'committed',
+  'snapshot-taken',
+  'snapshot-sent',
+  'snapshot-received',
+  'configuration-entered',
+]);
+
 /** A world whose mechanisms do nothing. @param seen what looking comes to then */
 function idleWorld(world: FlagWorld, seen: Effect['effect']): World {
   const happening: readonly PropertyKey[] = ['nodes', 'primaries', 'sleep', 'random'];
@@ -27,6 +38,7 @@ function idleWorld(world: FlagWorld, seen: Effect['effect']): World {
   return new Proxy<World>(world, {
     get(target, name) {
       if (name === 'next') return async () => ({ node: '1', peer: '2' });
+      if (name === 'moments') return moments;
       const value: unknown = Reflect.get(target, name);
       if (!happening.includes(name)) return idle;
       return typeof value === 'function' ? value.bind(target) : value;
@@ -39,8 +51,7 @@ async function faultsIn(kind: string, seen: Effect['effect']): Promise<readonly 
   const records: FaultRecord[] = [];
   const nemesis = startNemesis({
     world: idleWorld(time, seen),
-    kinds: [kind],
-    intervalMs: 4000,
+    phases: [{ kinds: [kind], intervalMs: 4000 }],
     random: seeded(1),
     now: () => time.nowMs * 1e6,
     record: (fault) => records.push(fault),

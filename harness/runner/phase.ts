@@ -10,6 +10,12 @@ export const phaseName = 'phase';
 /** The line that says whether the cluster came together again, with what every node said of itself last. */
 export const convergeName = 'converge';
 
+/**
+ * The line that says the same of a cluster that was healed in the middle of a run, under its clients' load, between two
+ * kinds of trouble.
+ */
+export const togetherName = 'together';
+
 /** The line that says how late operations began (`Lateness`): what latency counted from `invoke` leaves out. */
 export const latenessName = 'lateness';
 

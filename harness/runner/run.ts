@@ -195,10 +195,8 @@ function nemesisFor(
   return () =>
     startNemesis({
       world,
-      kinds,
+      phases: [{ kinds, intervalMs: faultIntervalMs, durations: faultDurations }],
       script,
-      intervalMs: faultIntervalMs,
-      durations: faultDurations,
       random,
       now: () => clock.nowNs(),
       succeeded: () => recorder.counts.ok,

@@ -1,5 +1,5 @@
 import type { Op } from '../../checker/history/op.ts';
-import { type ScriptedFault, scriptOf } from '../../nemesis/script.ts';
+import { restName, type ScriptedFault, scriptOf } from '../../nemesis/script.ts';
 import type { FaultRecord, NodeId } from '../../nemesis/world.ts';
 import type { ScriptedOp } from '../generator/scripted.ts';
 import { phaseStart } from '../runner/phase.ts';
@@ -27,7 +27,7 @@ export function asScript(plan: SimulationPlan, history: readonly Op[], faults: r
 
 /** Only faults that are in the script are asked for. */
 export function withFaults(plan: ScriptedPlan, faults: readonly ScriptedFault[]): ScriptedPlan {
-  const kinds = [...new Set(faults.map(({ kind }) => kind))];
+  const kinds = [...new Set(faults.map(({ kind }) => kind))].filter((kind) => kind !== restName);
   return { ...plan, faults: kinds, script: { ...plan.script, faults } };
 }
 

@@ -54,16 +54,20 @@ const reaction = z.object({
       moment: z.enum([
         'elected',
         'first-append',
+        'old-append',
+        'committed',
         'snapshot-taken',
         'snapshot-sent',
         'snapshot-received',
         'configuration-entered',
       ]),
       afterMs: z.number(),
-      hits: z.enum(['node', 'peer', 'both', 'others']),
-      silent: z.literal(true).optional(),
+      hits: z.enum(['node', 'peer', 'both', 'others', 'all']),
+      act: z.enum(['cut', 'silence', 'deafen', 'kill', 'power-loss', 'pause']).optional(),
     }),
   ),
+  scene: z.enum(['nothing', 'leader-cut', 'leader-killed', 'lag', 'members']).optional(),
+  untilElected: z.literal(true).optional(),
 });
 
 const setting: z.ZodType<Setting> = z.discriminatedUnion('type', [
@@ -105,8 +109,16 @@ const plan = z.object({
   faults: z.array(z.string()),
   // Runs from before swarms were told apart.
   swarm: z.boolean().default(false),
-  faultIntervalMs: count,
-  faultDurations: z.array(z.number()),
+  phases: z
+    .array(
+      z.object({
+        kinds: z.array(z.string()),
+        intervalMs: count,
+        durations: z.array(z.number()),
+        lengthMs: count,
+      }),
+    )
+    .min(1),
   convergeMaxMs: count,
   network: z.object({
     latencyUs: count,

@@ -1,7 +1,7 @@
 import { faultKinds } from '../../nemesis/kinds.ts';
 import type { ScriptedFault } from '../../nemesis/script.ts';
 import { starvations } from '../../nemesis/starvation.ts';
-import { drawSwarm, within } from '../../nemesis/swarm.ts';
+import { drawPhases, drawSwarm, type Phase } from '../../nemesis/swarm.ts';
 import { pick, type Random, seededRandom } from '../generator/random.ts';
 import type { ScriptedOp } from '../generator/scripted.ts';
 import type { Tuning } from './sim-cluster.ts';
@@ -35,9 +35,8 @@ export interface SimulationPlan {
   readonly faults: readonly string[];
   /** The kinds were drawn, and not all of them need have their turn: as in a swarm of real processes. */
   readonly swarm: boolean;
-  readonly faultIntervalMs: number;
-  /** How long a fault lasts, in intervals. */
-  readonly faultDurations: readonly number[];
+  /** What is done one after another, healing in between; `faults` are the kinds of all of them. */
+  readonly phases: readonly Phase[];
   readonly convergeMaxMs: number;
   /** While faults are on; when they are healed, network and disks are calm. */
   readonly network: NetworkConditions;
@@ -57,8 +56,9 @@ export interface SimulationPlan {
 /** Kinds that the simulated world has a power for: nothing in it can run short of memory or descriptors. */
 export const simulatedKinds: readonly string[] = faultKinds.filter((kind) => !Object.hasOwn(starvations, kind));
 
-/** From no rest between elections to time enough for what only shows after a while. */
-const intervalsMs = [1000, 2000, 3000, 4000, 8000] as const;
+/** From no rest between elections to one fault for most of a phase, for what only shows after a while. */
+const intervalsMs = [500, 1000, 2000, 4000, 10_000] as const;
+const phasesMax = 5;
 
 /** A healed cluster must come together within this much virtual time. */
 const convergeMaxMs = 20_000;
@@ -66,6 +66,7 @@ const convergeMaxMs = 20_000;
 /** What a seed stands for: how many nodes, keys and clients, which faults, how bad the network and the disks. */
 export function planFor(options: SimulationOptions, seed: number): SimulationPlan {
   const random = seededRandom(seed, 'plan');
+  const below = (bound: number) => random.below(bound);
   // Each draw happens whether or not an option overrides it, so that fixing one leaves the others as they were.
   const drawn = {
     // With three nodes every coincidence is likelier; some need five.
@@ -73,11 +74,12 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     concurrency: 3 + random.below(8),
     keys: 1 + random.below(5),
     opsPerKey: pick(random, [100, 300, 1000]),
-    swarm: drawSwarm(simulatedKinds, intervalsMs, (bound) => random.below(bound)),
+    phases: drawPhases(() => drawSwarm(simulatedKinds, intervalsMs, below), options.timeLimitMs, phasesMax, below),
     network: drawNetwork(random),
     disk: drawDisk(random),
     electionTicks: pick(random, [5, 10, 10]),
-    appendBytesMax: pick(random, [1, 1024, 1024 * 1024]),
+    // Of entries that always come together none is ever committed alone.
+    appendBytesMax: pick(random, [1, 1, 1024, 1024 * 1024]),
     sizes: {
       snapshotEntries: pick(random, [10, 30, 100, 300, 1000]),
       segmentBytes: pick(random, [16, 64, 256]) * 1024,
@@ -86,7 +88,8 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     historyEventsMax: pick(random, [20, 100, 500]),
   };
   const { workload, timeLimitMs, ratePerS, opTimeoutMs } = options;
-  const swarm = within({ ...drawn.swarm, kinds: options.faults ?? drawn.swarm.kinds }, timeLimitMs);
+  const phases = drawn.phases.map((phase) => ({ ...phase, kinds: options.faults ?? phase.kinds }));
+  const faults = [...new Set(phases.flatMap(({ kinds }) => kinds))];
   return {
     seed,
     workload,
@@ -97,10 +100,9 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     concurrency: options.concurrency ?? drawn.concurrency,
     keys: options.keys ?? drawn.keys,
     opsPerKey: drawn.opsPerKey,
-    faults: swarm.kinds,
+    faults,
     swarm: options.faults === undefined,
-    faultIntervalMs: swarm.intervalMs,
-    faultDurations: swarm.durations,
+    phases,
     convergeMaxMs,
     onViolation: options.onViolation ?? 'stop',
     network: drawn.network,
@@ -112,7 +114,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
       appendBytesMax: drawn.appendBytesMax,
       historyEventsMax: drawn.historyEventsMax,
       // Files must grow often for a full disk to be met.
-      ...(swarm.kinds.includes('disk-full') ? { snapshotEntries: 30, segmentBytes: 16 * 1024 } : drawn.sizes),
+      ...(faults.includes('disk-full') ? { snapshotEntries: 30, segmentBytes: 16 * 1024 } : drawn.sizes),
     },
   };
 }

@@ -190,6 +190,8 @@ export class Scheduler {
         this.#current = undefined;
         this.#isLastPart = false;
         this.afterEvent?.(current);
+        // Whoever was told of something acts on it before the next event.
+        if (this.#touchedPromise) return true;
       }
       if (this.#stopped) return false;
       const event = this.#next(untilUs);

@@ -11,14 +11,15 @@ import type {
   World,
 } from '../../nemesis/world.ts';
 import { type Exchange, Client as StoreClient } from '../../system/client/index.ts';
-import type { NodeConfig } from '../../system/node/index.ts';
+import type { Inspection, NodeConfig } from '../../system/node/index.ts';
 import type { Ports } from '../../system/ports.ts';
 import type { Random } from '../generator/random.ts';
 import { Administration } from '../target/administration.ts';
-import { Moments } from '../target/moments.ts';
+import { loggedMoments, Moments } from '../target/moments.ts';
 import { coreOf, isEverybodyVoter } from './core.ts';
 import { Coverage } from './coverage.ts';
 import { eventKind, harnessProcess, type Scheduler, SimProcess } from './scheduler.ts';
+import { Sights } from './sights.ts';
 import { HardwareClock, SimClock } from './sim-clock.ts';
 import { type DiskConditions, SimDisk } from './sim-disk.ts';
 import { isNemesisDoing, SimDiskFaults } from './sim-disk-faults.ts';
@@ -68,6 +69,7 @@ export class SimCluster implements World {
   readonly machines: readonly SimMachine[];
   readonly network: SimNetwork;
   readonly coverage = new Coverage();
+  readonly moments: ReadonlySet<Moment> = new Set([...loggedMoments, 'old-append', 'committed']);
   readonly #options: SimClusterOptions;
   readonly #exchange: SimExchange;
   readonly #random: Random;
@@ -77,6 +79,7 @@ export class SimCluster implements World {
   /** Whose id of the store each is or was. */
   readonly #owners = new Map<number, NodeId>();
   readonly #moments: Moments;
+  readonly #sights: Sights;
   readonly #administration: Administration;
 
   constructor(options: SimClusterOptions) {
@@ -116,6 +119,7 @@ export class SimCluster implements World {
       (ms, expired) => options.scheduler.schedule(ms * 1000, eventKind.harness, harnessProcess, expired),
       (id) => this.#owners.get(id),
     );
+    this.#sights = new Sights(this.machines, this.#moments);
     this.#administration = new Administration({
       client: (node) => new StoreClient(node, this.exchange),
       primaries: () => this.primaries(),
@@ -148,6 +152,12 @@ export class SimCluster implements World {
   /** An event of the node's threw: as a process would, it ends. */
   failed(owner: SimProcess, error: unknown): void {
     this.#crashed(this.machine(owner.node), owner, error);
+  }
+
+  /** A node after one of its events. */
+  looked(machine: SimMachine, now: Inspection): void {
+    this.coverage.look(machine, now);
+    this.#sights.look(machine, now);
   }
 
   async primaries(): Promise<readonly NodeId[]> {

@@ -12,11 +12,13 @@ import type { RunClock } from '../runner/clock.ts';
 import { conduct } from '../runner/conduct.ts';
 import { coreName } from '../runner/core-liveness.ts';
 import { judgeEvidence } from '../runner/judge.ts';
+import { togetherName } from '../runner/phase.ts';
 import { Recorder } from '../runner/recorder.ts';
 import { kvClient } from '../target/kv-operations.ts';
 import { statuses } from '../target/kvstore.ts';
 import { workloads } from '../workload/index.ts';
 import type { Workload } from '../workload/workload.ts';
+import { comeTogether } from './come-together.ts';
 import { EventLog } from './event-log.ts';
 import { guarded } from './guard.ts';
 import { calm, type SimulationPlan } from './plan.ts';
@@ -102,7 +104,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     const machine = cluster.machine(owner.node);
     if (machine.running === undefined) return;
     const now = machine.running.inspect();
-    cluster.coverage.look(machine, now);
+    cluster.looked(machine, now);
     checks.look(machine, now);
   };
   scheduler.onError = (owner, error) => cluster.failed(owner, error);
@@ -150,15 +152,27 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   const startFaults = () => {
     nemesis = startNemesis({
       world: cluster,
-      kinds: plan.faults,
+      phases: plan.phases,
       script: plan.script?.faults,
-      intervalMs: plan.faultIntervalMs,
-      durations: plan.faultDurations,
       random: (bound) => nemesisRandom.below(bound),
       now: () => clock.nowNs(),
       record(fault) {
         faults.push(fault);
         log.text(JSON.stringify(fault));
+      },
+      async rest(isOver) {
+        cluster.behave(calm.network, calm.disk);
+        const value = await comeTogether({
+          nodes: cluster.nodes,
+          client: store,
+          nowMs: () => scheduler.nowUs / 1000,
+          sleep: (ms) => cluster.sleep(ms),
+          boundMs: plan.convergeMaxMs,
+          isOver,
+        });
+        if (value === undefined) return;
+        recorder.record({ time: clock.nowNs(), process: 'nemesis', type: 'info', f: togetherName, value });
+        cluster.behave(plan.network, plan.disk);
       },
     });
     return nemesis;

@@ -12,7 +12,18 @@ const tellers: { readonly [event: string]: (self: number, facts: Facts) => Told 
   'configuration-entered': (self) => ({ moment: 'configuration-entered', node: self }),
 };
 
-interface Told {
+/** Those that nodes log. */
+export const loggedMoments: ReadonlySet<Moment> = new Set([
+  'elected',
+  'first-append',
+  'snapshot-taken',
+  'snapshot-sent',
+  'snapshot-received',
+  'configuration-entered',
+]);
+
+/** A moment, and who has a part in it, by the ids of the store. */
+export interface Told {
   readonly moment: Moment;
   readonly node: unknown;
   readonly peer?: unknown;
@@ -42,8 +53,18 @@ export class Moments {
   logged(id: number, event: string, facts: Facts): void {
     if (this.#waiting.size === 0) return;
     const told = tellers[event]?.(id, facts);
-    const node = this.#named(told?.node);
-    if (told === undefined || node === undefined) return;
+    if (told !== undefined) this.came(told);
+  }
+
+  isWaitedFor(moment: Moment): boolean {
+    for (const waiting of this.#waiting) if (waiting.moment === moment) return true;
+    return false;
+  }
+
+  /** Takes one that somebody saw. */
+  came(told: Told): void {
+    const node = this.#named(told.node);
+    if (node === undefined) return;
     const peer = this.#named(told.peer);
     for (const waiting of [...this.#waiting]) {
       if (waiting.moment !== told.moment) continue;
