@@ -9,7 +9,7 @@ import { startNemesis } from './nemesis.ts';
 import { majoritySize } from './node-targets.ts';
 import { scriptOf } from './script.ts';
 import { summarizeFaults } from './summarize.ts';
-import { drawSwarm } from './swarm.ts';
+import { drawPhases, drawSwarm } from './swarm.ts';
 import type { Effect, FaultRecord } from './world.ts';
 
 async function runFor(
@@ -132,6 +132,52 @@ t.test('what is on record can be done again by script', async (t) => {
     }));
   t.same(told(again), told(records));
   t.same(nemesis.unfinished(), []);
+});
+
+t.test('phases', async (t) => {
+  const phases = [
+    { kinds: ['partition', 'kill'], intervalMs: 2000, durations: [4], lengthMs: 12_000 },
+    { kinds: ['pause'], intervalMs: 2000, lengthMs: 12_000 },
+    { kinds: ['clock'], intervalMs: 2000 },
+  ];
+  const run = async (script?: ReturnType<typeof scriptOf>) => {
+    const world = new FlagWorld(5, 40_000);
+    const records: FaultRecord[] = [];
+    const whole: boolean[] = [];
+    const nemesis = startNemesis({
+      world,
+      phases,
+      script,
+      random: seeded(1),
+      now: () => world.nowMs * 1e6,
+      record: (fault) => records.push(fault),
+      async rest() {
+        whole.push(world.isWhole());
+        await world.sleep(1000);
+      },
+    });
+    await world.run();
+    await nemesis.stop();
+    return { records, whole };
+  };
+  const { records, whole } = await run();
+  t.same(whole, [true, true], 'all is whole in between');
+  const order = records.filter(({ phase, kind }) => phase === 'start' && kind !== 'heal').map(({ kind }) => kind);
+  const turns = order.filter((kind, at) => kind !== order[at - 1]);
+  t.same(turns.slice(-4), ['rest', 'pause', 'rest', 'clock'], 'each has its own kinds');
+  t.same([...new Set(turns.slice(0, -4))].sort(), ['kill', 'partition']);
+  const [first, second] = records.filter(({ kind, phase }) => kind === 'rest' && phase === 'start');
+  t.ok(first!.time >= 12e9 && first!.time < 13e9, 'and its time, however long its faults would last');
+  t.ok(
+    second!.time >= first!.doneTime + 13e9 && second!.time < first!.doneTime + 14.5e9,
+    'which begins after the rest',
+  );
+
+  const again = await run(scriptOf(records));
+  t.same(again.whole, [true, true], 'a script has the same rests');
+  const told = (all: readonly FaultRecord[]) =>
+    all.filter(({ kind }) => kind !== 'heal').map(({ kind, phase, time }) => ({ kind, phase, time }));
+  t.same(told(again.records), told(records), 'and faults');
 });
 
 t.test('a world that fails is recorded as a fault without effect, and what it left is healed', async (t) => {
@@ -275,6 +321,16 @@ t.test('faults at the same time', async (t) => {
     await one.cut([]);
     t.same(world.links, []);
 
+    const looking = one.cut([ab]);
+    const next = one.cut([bc]);
+    t.same(world.links, [bc], 'what the same fault does next does not wait for proof of the last');
+    const others = other.cut([ab]);
+    t.same(world.links, [bc], 'what another does, does');
+    await Promise.all([looking, next, others]);
+    t.same(world.links, [bc, ab]);
+    await one.cut([]);
+    await other.cut([]);
+
     await one.kill('1');
     t.match(await other.kill('1'), { effect: 'moot' });
     t.match(await one.start('1'), { effect: 'moot', proof: { keptBy: '2' } });
@@ -299,4 +355,24 @@ t.test('a swarm has every set of kinds in its turn, and none is empty', async (t
   t.same([...new Set(drawn.map(({ kinds }) => [...kinds].sort().join()))].sort(), ['kill', 'kill,pause', 'pause']);
   t.same([...new Set(drawn.map(({ intervalMs }) => intervalMs))].sort(), [2000, 4000]);
   t.same(drawSwarm(faultKinds, [1], seeded(7)), drawSwarm(faultKinds, [1], seeded(7)));
+});
+
+t.test('a swarm draws no kind twice, however unlikely the others are', async (t) => {
+  for (let seed = 0; seed < 50; seed++) {
+    const { kinds } = drawSwarm(['moments', 'delay'], [1], () => seed % 8);
+    t.equal(new Set(kinds).size, kinds.length);
+  }
+});
+
+t.test('a run has as many phases as it has time for', async (t) => {
+  const phasesOf = (timeLimitMs: number, seed: number) =>
+    drawPhases(() => drawSwarm(faultKinds, [500, 10_000], seeded(seed)), timeLimitMs, 5, seeded(seed));
+  const counts = Array.from({ length: 100 }, (_, seed) => phasesOf(60_000, seed).length);
+  t.same([...new Set(counts)].sort(), [1, 2, 3, 4, 5]);
+  for (let seed = 0; seed < 20; seed++) {
+    t.equal(phasesOf(10_000, seed).length, 1);
+    for (const { kinds, intervalMs, lengthMs } of phasesOf(60_000, seed)) {
+      t.ok(intervalMs * (kinds.length + 1) <= lengthMs + kinds.length, 'each kind has time for a turn');
+    }
+  }
 });

@@ -71,6 +71,7 @@ const powersOf: { readonly [kind: string]: readonly Power[] } = {
   reorder: ['links'],
   reset: ['links'],
   'slow-link': ['links'],
+  moments: ['links', 'pause', 'kill', 'power'],
   pause: ['pause'],
   kill: ['kill'],
   clock: ['clock'],

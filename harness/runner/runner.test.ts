@@ -166,6 +166,23 @@ t.test('convergence is waited for, and no longer than the bound', async (t) => {
   }
 });
 
+t.test('a cluster that was healed in the middle of a run and did not come together is a violation', async (t) => {
+  const line = (converged: boolean, index: number): Op => ({
+    index,
+    time: index,
+    process: 'nemesis',
+    type: 'info',
+    f: 'together',
+    value: { converged, tookMs: 9000, boundMs: 20_000, unserved: ['2'], nodes: [] },
+  });
+  const { history } = await stage();
+  t.match(checkLiveness([line(true, 0), ...history]), { valid: true, counts: { converged: 2 } });
+  const { valid, anomalies } = checkLiveness([line(true, 0), line(false, 1), ...history]);
+  t.equal(valid, false, 'although it did at the end');
+  t.match(anomalies, [{ kind: 'no-convergence', ops: [1] }]);
+  t.equal(checkLiveness([line(false, 0)]).valid, false, 'however the run went on');
+});
+
 t.test('a node that does not serve after healing is a violation', async (t) => {
   let final = false;
   const { history } = await stage({

@@ -26,8 +26,10 @@ const wanted = 'linear:nonlinearizable';
 
 t.test('the script of a run does the same as its seed did', async (t) => {
   const system = await loadSystem(ownSystem);
-  for (const faults of [[], ['partition', 'kill'], ['clock', 'jitter']]) {
-    const plan = planFor({ ...options, faults }, 5);
+  for (const faults of [[], ['partition', 'kill'], ['clock', 'jitter'], ['partition', 'duplicate']]) {
+    // The last one has a rest in the middle.
+    const plan = planFor({ ...options, faults, ...(faults.includes('duplicate') && { timeLimitMs: 18_000 }) }, 2);
+    t.equal(plan.phases.length, faults.includes('duplicate') ? 2 : 1);
     const seeded = await simulate(plan, system);
     const scripted = await simulate(asScript(plan, seeded.history, seeded.faults), system);
     // Final reads draw their threads from the seed, and it has drawn other things before.

@@ -119,7 +119,8 @@ export class SimCluster implements World {
       (ms, expired) => options.scheduler.schedule(ms * 1000, eventKind.harness, harnessProcess, expired),
       (id) => this.#owners.get(id),
     );
-    this.#sights = new Sights(this.machines, this.#moments);
+    const termsAt = (index: number) => this.machines.map(({ running }) => running?.inspect().termAt(index));
+    this.#sights = new Sights({ count: options.nodes, termsAt }, this.#moments);
     this.#administration = new Administration({
       client: (node) => new StoreClient(node, this.exchange),
       primaries: () => this.primaries(),

@@ -115,6 +115,7 @@ export class SimConnection implements Connection {
     const link = this.#link;
     if (other === undefined || link === undefined || other.closed) return;
     const network = this.#network;
+    network.bytes += bytes.length;
     const { counters, disturbance } = link;
     const first = !this.#wrote;
     this.#wrote = true;

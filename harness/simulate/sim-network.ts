@@ -58,6 +58,8 @@ interface Bound {
  */
 export class SimNetwork {
   conditions: NetworkConditions = calmNetwork;
+  /** That anybody has said, whatever became of it. */
+  bytes = 0;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #listeners = new Map<string, Bound>();

@@ -51,8 +51,18 @@ export interface Simulated {
   readonly cluster: SimCluster;
 }
 
+/**
+ * Nodes that are broken may talk to each other without end and without rest, as a leader and a follower who never agree:
+ * such a run is not waited for. The system as it is comes to about 2,000 events and 50 KB for each second of a plan.
+ */
+const eventsPerSMax = 15_000;
+const bytesPerSMax = 2_000_000;
+
 /** Beyond this much virtual time after the operations a run is not coming to an end. */
 const closingMaxMs = 120_000;
+
+/** The line of the nemesis that says that the run was ended since its nodes said too much. */
+const gaveUpName = 'gave-up';
 
 /**
  * One simulated run: the system's real code, the harness's real course of a run, nemeses and checkers, on virtual
@@ -99,8 +109,18 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   });
   let failure: { readonly error: unknown } | undefined;
 
+  const isTooMuch = () =>
+    scheduler.count > (plan.timeLimitMs / 1000) * eventsPerSMax ||
+    cluster.network.bytes > (plan.timeLimitMs / 1000) * bytesPerSMax;
+  let gaveUp = false;
   scheduler.afterEvent = (owner) => {
     if (owner === harnessProcess) return;
+    if (!gaveUp && isTooMuch()) {
+      gaveUp = true;
+      const value = { events: scheduler.count, bytes: cluster.network.bytes };
+      recorder.record({ time: clock.nowNs(), process: 'nemesis', type: 'info', f: gaveUpName, value });
+      scheduler.stop();
+    }
     const machine = cluster.machine(owner.node);
     if (machine.running === undefined) return;
     const now = machine.running.inspect();
