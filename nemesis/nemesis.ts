@@ -89,7 +89,7 @@ class NemesisLoop {
   #stopping = false;
   readonly #composition: Composition;
   /** That have begun and not ended. */
-  readonly #active = new Set<{ readonly kind: FaultKind; readonly ended: Promise<void> }>();
+  readonly #active = new Set<Active>();
   #lastId = 0;
   /** When the last fault ended. */
   #succeededBefore = 0;
@@ -126,6 +126,8 @@ class NemesisLoop {
       const kind = kinds[name];
       if (kind === undefined) throw new RangeError(`there is no fault kind ${JSON.stringify(name)}`);
       if (!(await this.#sleepUntil(startNs / 1e6))) return;
+      // What ends at this very moment has ended first: it may be what this one waited for when it was drawn.
+      await this.#endOf(({ dueMs }) => dueMs <= this.#nowMs());
       await this.#begin({ name, kind, variant, chosen, endMs: () => endNs / 1e6 });
     }
   }
@@ -201,7 +203,7 @@ class NemesisLoop {
     const { world, random } = this.#options;
     const { name, kind, variants } = draws.next().value;
     await this.#endOf(
-      (other) => kind.domain === undefined || other.domain === undefined || other.domain === kind.domain,
+      ({ kind: other }) => kind.domain === undefined || other.domain === undefined || other.domain === kind.domain,
     );
     await this.#recovered();
     if (this.#stopping) return;
@@ -235,7 +237,7 @@ class NemesisLoop {
       this.#succeededBefore = this.#options.succeeded?.() ?? 0;
       this.#active.delete(active);
     };
-    const active = { kind, ended: end() };
+    const active: Active = { kind, dueMs, ended: end() };
     active.ended.catch(() => {}); // Whoever waits for its end is told.
     this.#active.add(active);
   }
@@ -251,8 +253,8 @@ class NemesisLoop {
   }
 
   /** Waits for the ends of all that are on and match. */
-  async #endOf(matches: (kind: FaultKind) => boolean): Promise<void> {
-    await Promise.all([...this.#active].map(({ kind, ended }) => (matches(kind) ? ended : undefined)));
+  async #endOf(matches: (active: Active) => boolean): Promise<void> {
+    await Promise.all([...this.#active].map((active) => (matches(active) ? active.ended : undefined)));
   }
 
   /** Puts right what no fault's end did; on record only when there was something. */
@@ -314,6 +316,13 @@ async function attemptAll(act: () => Promise<readonly NodeEffect[]>): Promise<re
 
 function isEndOfRun(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
+}
+
+interface Active {
+  readonly kind: FaultKind;
+  /** When it is to end. */
+  readonly dueMs: number;
+  readonly ended: Promise<void>;
 }
 
 interface Performed {
