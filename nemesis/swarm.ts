@@ -19,7 +19,7 @@ const odds: { readonly [kind: string]: number } = {
   kill: 4,
   elections: 3,
   'power-loss': 3,
-  transfer: 3,
+  transfer: 4,
   snapshots: 3,
   duplicate: 3,
   pause: 2,
@@ -27,8 +27,8 @@ const odds: { readonly [kind: string]: number } = {
   reorder: 2,
 };
 
-/** One alone shows what another would cover up again; more than these at a time would leave each too few turns. */
-const kindsMax = 4;
+/** How many at a time: one alone shows what another would cover up again; more would leave each too few turns. */
+const kindCounts = [1, 1, 2, 2, 3, 4] as const;
 
 /** Brief ones alone; some that overlap the next; some that outlast whatever a protocol does to bear them. */
 const durations: readonly [readonly number[], ...(readonly number[])[]] = [
@@ -47,7 +47,7 @@ export function drawSwarm(
   intervalsMs: readonly [number, ...number[]],
   random: Random,
 ): Swarm {
-  const count = Math.min(1 + random(kindsMax), kinds.length);
+  const count = Math.min(oneOf(kindCounts, random), kinds.length);
   return {
     kinds: drawKinds(kinds, count, random),
     intervalMs: oneOf(intervalsMs, random),
@@ -77,19 +77,21 @@ export interface Phase extends Swarm {
   readonly lengthMs: number;
 }
 
+/** How many: each is a chance of its own; what shows only after a while needs the longest. */
+const phaseCounts = [1, 2, 3, 4, 5, 6, 6] as const;
+const phasesMax = 6;
 /** Shorter ones would end before a fault that reacts to an election has come to anything. */
 const phaseMinMs = 8000;
 
 /**
  * Draws what a run does in a few parts of the same length, each with a swarm of its own: as many chances for a set of
- * kinds that shows something, and for what is only seen when all is healed.
- * @param most parts at the most; fewer when they would be too short for faults to come to anything
+ * kinds that shows something, and for what is only seen when all is healed. A short run has fewer of them.
  */
-export function drawPhases(draw: () => Swarm, timeLimitMs: number, most: number, random: Random): readonly Phase[] {
-  const count = Math.max(1, Math.min(1 + random(most), Math.floor(timeLimitMs / phaseMinMs)));
+export function drawPhases(draw: () => Swarm, timeLimitMs: number, random: Random): readonly Phase[] {
+  const count = Math.max(1, Math.min(oneOf(phaseCounts, random), Math.floor(timeLimitMs / phaseMinMs)));
   const lengthMs = Math.round(timeLimitMs / count);
   // Each draw happens whether or not there is time for it, so that another length leaves what is drawn after as it was.
-  return Array.from({ length: most }, () => draw())
+  return Array.from({ length: phasesMax }, () => draw())
     .slice(0, count)
     .map((swarm) => ({ ...swarm, intervalMs: fitting(swarm.intervalMs, swarm.kinds, lengthMs), lengthMs }));
 }

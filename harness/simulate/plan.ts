@@ -58,7 +58,6 @@ export const simulatedKinds: readonly string[] = faultKinds.filter((kind) => !Ob
 
 /** From no rest between elections to one fault for most of a phase, for what only shows after a while. */
 const intervalsMs = [500, 1000, 2000, 4000, 10_000] as const;
-const phasesMax = 5;
 
 /** A healed cluster must come together within this much virtual time. */
 const convergeMaxMs = 20_000;
@@ -74,7 +73,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     concurrency: 3 + random.below(8),
     keys: 1 + random.below(5),
     opsPerKey: pick(random, [100, 300, 1000]),
-    phases: drawPhases(() => drawSwarm(simulatedKinds, intervalsMs, below), options.timeLimitMs, phasesMax, below),
+    phases: drawPhases(() => drawSwarm(simulatedKinds, intervalsMs, below), options.timeLimitMs, below),
     network: drawNetwork(random),
     disk: drawDisk(random),
     electionTicks: pick(random, [5, 10, 10]),
