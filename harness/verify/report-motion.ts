@@ -6,23 +6,31 @@ export interface Move {
   readonly move: string;
   /** The longest stretch in which the page answered nothing, in milliseconds. */
   readonly longestTaskMs: number;
-  readonly longestGapMs: number;
+  /** The longest time from a key, a turn of the wheel or a step of the pointer to the frame that shows what it did. */
+  readonly longestAnswerMs: number;
 }
 
-const seen = z.object({ tasks: z.array(z.number()), gaps: z.array(z.number()) });
+const seen = z.object({ tasks: z.array(z.number()), answers: z.array(z.number()) });
 
-/** Long tasks as the browser reports them (50 ms and more), and the times between frames. */
+/**
+ * Long tasks as the browser reports them (50 ms and more); and of each input how long it took from when the browser got it
+ * (not from when the page had time for it) until the next frame was drawn.
+ */
 const watch = `
-  window.seen = { tasks: [], gaps: [] };
+  window.seen = { tasks: [], answers: [] };
   new PerformanceObserver((list) => seen.tasks.push(...list.getEntries().map(({ duration }) => duration)))
     .observe({ type: 'longtask' });
-  let last = performance.now();
-  const frame = (now) => {
-    seen.gaps.push(now - last);
-    last = now;
-    requestAnimationFrame(frame);
-  };
-  requestAnimationFrame(frame);
+  const { port1: drawn, port2: afterFrame } = new MessageChannel();
+  const waiting = [];
+  drawn.onmessage = () => seen.answers.push(...waiting.splice(0).map((since) => performance.now() - since));
+  for (const input of ['keydown', 'wheel', 'pointermove', 'scroll']) {
+    addEventListener(input, ({ timeStamp }) => {
+      requestAnimationFrame(() => {
+        waiting.push(timeStamp);
+        afterFrame.postMessage('');
+      });
+    }, { capture: true, passive: true });
+  }
 `;
 const restMs = 600;
 const keyDelayMs = 60;
@@ -60,11 +68,12 @@ export async function movesOf(page: Page): Promise<readonly Move[]> {
     ['zooming by the wheel', lanes],
   ];
   for (const [move, act] of all) {
-    await page.evaluate('seen.tasks.length = 0; seen.gaps.length = 0;');
+    await page.evaluate('seen.tasks.length = 0; seen.answers.length = 0;');
     await act();
     await page.waitForTimeout(restMs);
-    const { tasks, gaps } = seen.parse(await page.evaluate('seen'));
-    moves.push({ move, longestTaskMs: Math.max(0, ...tasks), longestGapMs: Math.max(0, ...gaps) });
+    const { tasks, answers } = seen.parse(await page.evaluate('seen'));
+    if (answers.length === 0) throw new Error(`${move}: the page saw no input`);
+    moves.push({ move, longestTaskMs: Math.max(0, ...tasks), longestAnswerMs: Math.max(...answers) });
   }
   return moves;
 }

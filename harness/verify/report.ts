@@ -17,6 +17,7 @@ const largeOperations = 1_000_000;
 const largeBytesMax = 20e6;
 const openMsMax = 3000;
 const stallMsMax = 100;
+const chartsPerReport = 3;
 
 /**
  * Makes a run of every kind from planted bugs, opens each report in a browser, light and dark, and checks what a reader
@@ -130,13 +131,23 @@ async function showLarge(root: string, browser: Browser, tell: Tell): Promise<vo
   const megabytes = statSync(report).size / 1e6;
   const name = `${largeOperations.toLocaleString('en')} operations`;
   tell(`${name}: at most 20 MB`, megabytes * 1e6 <= largeBytesMax, `${megabytes.toFixed(1)} MB`);
-  const { page, openedMs, complaints } = await open(browser, report, 'light');
-  tell(`${name}: opens within 3 s`, openedMs <= openMsMax, `${Math.round(openedMs)} ms`);
-  for (const { move, longestTaskMs, longestGapMs } of await movesOf(page)) {
+  const { page, since, complaints } = await open(browser, report, 'light');
+  const openedMs = since();
+  await page
+    .locator('.chart canvas')
+    .nth(chartsPerReport - 1)
+    .waitFor();
+  const drawnMs = since();
+  tell(
+    `${name}: opens within 3 s, with every chart`,
+    drawnMs <= openMsMax,
+    `${Math.round(openedMs)} ms, with every chart ${Math.round(drawnMs)} ms`,
+  );
+  for (const { move, longestTaskMs, longestAnswerMs } of await movesOf(page)) {
     tell(
       `${name}: ${move} without a stall`,
-      longestTaskMs <= stallMsMax,
-      `longest task ${Math.round(longestTaskMs)} ms, longest time between frames ${Math.round(longestGapMs)} ms`,
+      longestTaskMs <= stallMsMax && longestAnswerMs <= stallMsMax,
+      `longest task ${Math.round(longestTaskMs)} ms, longest time from input to frame ${Math.round(longestAnswerMs)} ms`,
     );
   }
   tell(`${name}: no error, no request`, complaints.length === 0, complaints.join('; ') || 'none');
@@ -160,7 +171,7 @@ async function open(browser: Browser, report: string, colorScheme: 'light' | 'da
   const begun = performance.now();
   await page.goto(address);
   await page.waitForSelector('html[data-ready]');
-  return { page, complaints, openedMs: performance.now() - begun };
+  return { page, complaints, since: () => performance.now() - begun };
 }
 
 async function seriousIn(page: Page): Promise<readonly string[]> {

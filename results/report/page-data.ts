@@ -148,7 +148,7 @@ export function encodePage(page: PageData, columns: Columns): Uint8Array {
 
 const deltas: ReadonlySet<ColumnName> = new Set(['start', 'invoke']);
 
-/** The other way round. */
+/** The other way round. The columns are made in place: the container is used up. */
 export function decodePage(bytes: Uint8Array): { page: PageData; columns: Columns } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(0, true);
@@ -158,11 +158,17 @@ export function decodePage(bytes: Uint8Array): { page: PageData; columns: Column
     count: number;
   };
   const from = (4 + length + 3) & ~3;
+  const columnBytes = bytes.subarray(from, from + columnNames.length * count * 4);
+  // Columns are views of the container where it lies on four bytes, as it does in the page; otherwise of a copy.
+  const aligned = columnBytes.byteOffset % 4 === 0 ? columnBytes : columnBytes.slice();
   const column = (name: ColumnName): Uint32Array => {
-    const at = from + columnNames.indexOf(name) * count * 4;
-    const numbers = new Uint32Array(bytes.slice(at, at + count * 4).buffer);
-    if (deltas.has(name))
-      for (let i = 1; i < count; i++) numbers[i] = ((numbers[i] ?? 0) + (numbers[i - 1] ?? 0)) >>> 0;
+    const numbers = new Uint32Array(aligned.buffer, aligned.byteOffset + columnNames.indexOf(name) * count * 4, count);
+    if (!deltas.has(name)) return numbers;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      sum = (sum + (numbers[i] ?? 0)) >>> 0;
+      numbers[i] = sum;
+    }
     return numbers;
   };
   return {

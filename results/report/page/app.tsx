@@ -84,8 +84,34 @@ export function App({ page, columns, view }: AppProps): VNode {
     return () => removeEventListener('keydown', onKey);
   });
 
-  // They follow the view by themselves, and are not made again with each of its steps.
+  // What does not depend on the stretch in sight is not made again with each step of the view; charts follow by themselves.
   const charts = useMemo(() => <Charts page={page} columns={columns} view={view} />, [page, columns, view]);
+  const verdict = useMemo(() => <Verdict page={page} />, [page]);
+  const rest = useMemo(
+    () => (
+      <>
+        {page.faults.length > 0 && <Faults page={page} view={view} />}
+        <About page={page} />
+      </>
+    ),
+    [page, view],
+  );
+  const cards = useMemo(
+    () =>
+      stories.map((story, at) => (
+        <StoryCard
+          key={at}
+          story={story}
+          at={at}
+          count={stories.length}
+          open={!closed && at === state.anomaly}
+          onOpen={() => (at === state.anomaly && !closed ? setClosed(true) : open(at))}
+          onShow={showStory}
+          onOperation={showOperation}
+        />
+      )),
+    [stories, closed, state.anomaly],
+  );
 
   return (
     <>
@@ -143,22 +169,11 @@ export function App({ page, columns, view }: AppProps): VNode {
         </button>
       </header>
       <main>
-        <Verdict page={page} />
+        {verdict}
         {stories.length > 0 && (
           <section id="anomalies" aria-labelledby="anomalies-title">
             <h2 id="anomalies-title">{stories.length === 1 ? 'The anomaly' : `${stories.length} anomalies`}</h2>
-            {stories.map((story, at) => (
-              <StoryCard
-                key={at}
-                story={story}
-                at={at}
-                count={stories.length}
-                open={!closed && at === state.anomaly}
-                onOpen={() => (at === state.anomaly && !closed ? setClosed(true) : open(at))}
-                onShow={showStory}
-                onOperation={showOperation}
-              />
-            ))}
+            {cards}
           </section>
         )}
         <section id="timeline" ref={timeline} aria-labelledby="timeline-title">
@@ -216,8 +231,7 @@ export function App({ page, columns, view }: AppProps): VNode {
           <h2 id="performance-title">Latency and rate</h2>
           {page.timed ? charts : <p>The history has no times: nothing can be said of latency and rate.</p>}
         </section>
-        {page.faults.length > 0 && <Faults page={page} view={view} />}
-        <About page={page} />
+        {rest}
       </main>
       {helping && <Help onClose={() => setHelping(false)} />}
     </>

@@ -1,8 +1,10 @@
 import type { VNode } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { type Columns, never, type PageData } from '../page-data.ts';
+import type { Columns, PageData } from '../page-data.ts';
 import { gutter } from './canvas.ts';
+import { Folded } from './folded.tsx';
+import { drawScatter, type Scatter, scatterOf } from './scatter.ts';
 import { Table } from './table.tsx';
 import { color, onColors } from './theme.ts';
 import type { View } from './view.ts';
@@ -16,6 +18,7 @@ interface ChartProps {
 /** Latency of each operation, its quantiles, and the rate by outcome: on the timeline's own axis, cursor and faults. */
 export function Charts({ page, columns, view }: ChartProps): VNode {
   const { rates } = page;
+  const scatter = scatterOf(page, columns);
   const bucket = rates.bucketNs / 1e9;
   const times = rates.ok.map((_, i) => (i + 0.5) * bucket);
   return (
@@ -29,8 +32,8 @@ export function Charts({ page, columns, view }: ChartProps): VNode {
       <Chart
         label="scatter of the latency of each operation over time"
         view={view}
-        make={() => scatterOptions(page, columns, view)}
-        data={scatterData(page, columns)}
+        make={() => scatterOptions(scatter, page, view)}
+        data={[[0, page.endNs / 1e9], scatter.range]}
       />
       <h3>Latency quantiles</h3>
       <p class="legend">
@@ -78,22 +81,25 @@ export function Charts({ page, columns, view }: ChartProps): VNode {
         }
         data={[times, ...[rates.ok, rates.fail, rates.info].map((counts) => counts.map((count) => count / bucket))]}
       />
-      <details>
-        <summary>These charts as a table</summary>
-        <Table
-          columns={['from, s', 'ok', 'failed', 'unknown', 'median, ms', '95 %', '99 %', 'slowest']}
-          rows={rates.ok.map((ok, i) => [
-            (i * bucket).toFixed(1),
-            String(ok),
-            String(rates.fail[i] ?? 0),
-            String(rates.info[i] ?? 0),
-            ...[rates.p50, rates.p95, rates.p99, rates.max].map((quantile) => quantile[i]?.toFixed(2) ?? ''),
-          ])}
-        />
-      </details>
+      <Folded summary="These charts as a table">
+        {() => (
+          <Table
+            columns={['from, s', 'ok', 'failed', 'unknown', 'median, ms', '95 %', '99 %', 'slowest']}
+            rows={rates.ok.map((ok, i) => [
+              (i * bucket).toFixed(1),
+              String(ok),
+              String(rates.fail[i] ?? 0),
+              String(rates.info[i] ?? 0),
+              ...[rates.p50, rates.p95, rates.p99, rates.max].map((quantile) => quantile[i]?.toFixed(2) ?? ''),
+            ])}
+          />
+        )}
+      </Folded>
     </>
   );
 }
+
+const lagMaxMs = 300;
 
 interface UPlotProps {
   readonly label: string;
@@ -111,24 +117,35 @@ function Chart({ label, view, make, data }: UPlotProps): VNode {
     const build = (): void => {
       plot?.destroy();
       plot = new uPlot({ ...make(), width: element.clientWidth }, data as uPlot.AlignedData, element);
-      follow();
     };
-    // When the page has nothing better to do: the timeline must follow a drag at once, the charts may lag behind.
-    let waiting = 0;
     const follow = (): void => {
-      cancelIdleCallback(waiting);
-      waiting = requestIdleCallback(() => plot?.setScale('x', { min: view.state.from, max: view.state.to }), {
-        timeout: 300,
-      });
+      const { from, to } = view.state;
+      if (plot !== undefined && (plot.scales.x?.min !== from || plot.scales.x.max !== to))
+        plot.setScale('x', { min: from, max: to });
+    };
+    const resize = (): void => {
+      if (plot !== undefined && plot.width !== element.clientWidth)
+        plot.setSize({ width: element.clientWidth, height });
     };
     const point = (): void => {
       if (plot === undefined) return;
       const left = view.cursor === undefined ? -10 : plot.valToPos(view.cursor, 'x');
       if (Math.abs((plot.cursor.left ?? -10) - left) > 0.5) plot.setCursor({ left, top: -10 }, false);
     };
-    build();
-    const stops = [view.onChange(follow), view.onCursor(point), onColors(build)];
-    const observer = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: make().height }));
+    // A chart at a time, and when the page has nothing better to do: the timeline must follow a drag at once, the
+    // charts may lag behind.
+    let waiting = 0;
+    const soon = (draw: () => void): void => {
+      cancelIdleCallback(waiting);
+      waiting = requestIdleCallback(draw, { timeout: lagMaxMs });
+    };
+    soon(build);
+    const stops = [
+      view.onChange(() => soon(plot === undefined ? build : follow)),
+      view.onCursor(point),
+      onColors(() => soon(build)),
+    ];
+    const observer = new ResizeObserver(resize);
     observer.observe(element);
     return () => {
       cancelIdleCallback(waiting);
@@ -183,11 +200,16 @@ function drawBands(plot: uPlot, page: PageData): void {
   plot.ctx.clip();
   plot.ctx.fillStyle = color('band');
   for (const fault of page.faults) {
-    const from = plot.valToPos(fault.start / 1e9, 'x', true);
-    const to = fault.end === undefined ? left + width : plot.valToPos(fault.end / 1e9, 'x', true);
-    plot.ctx.fillRect(from, top, Math.max(1, to - from), tall);
+    const from = Math.max(left, plot.valToPos(fault.start / 1e9, 'x', true));
+    const to =
+      fault.end === undefined ? left + width : Math.min(left + width, plot.valToPos(fault.end / 1e9, 'x', true));
+    if (to >= left && from <= left + width) plot.ctx.fillRect(from, top, Math.max(1, to - from), tall);
   }
   plot.ctx.restore();
+}
+
+function inSight({ state: { from, to } }: View): uPlot.Scale {
+  return { time: false, min: from, max: to };
 }
 
 function axes(logarithmic: boolean): uPlot.Axis[] {
@@ -221,7 +243,7 @@ function lineOptions(
     ...rest,
     plugins: [bands],
     scales: {
-      x: { time: false },
+      x: inSight(view),
       y: logarithmic ? { distr: 3 } : { range: (_, __, max) => [0, Math.max(1, max * 1.1)] },
     },
     axes: axes(logarithmic),
@@ -239,99 +261,14 @@ function lineOptions(
   };
 }
 
-function scatterData(page: PageData, columns: Columns): (number | null)[][] {
-  const times: number[] = [];
-  const latencies: (number | null)[] = [];
-  for (let i = 0; i < columns.count; i++) {
-    times.push(((columns.start[i] ?? 0) * page.unitNs) / 1e9);
-    const duration = columns.duration[i] ?? never;
-    latencies.push(duration === never ? null : Math.max((duration * page.unitNs) / 1e6, 0.01));
-  }
-  return [times, latencies];
-}
-
-/** Points are drawn by hand: the shapes by outcome, and one a place, where hundreds of thousands would pile up. */
-function scatterOptions(page: PageData, columns: Columns, view: View): Omit<uPlot.Options, 'width'> {
+function scatterOptions(scatter: Scatter, page: PageData, view: View): Omit<uPlot.Options, 'width'> {
   const { bands, ...rest } = common(page, view);
-  const draw = (plot: uPlot): void => {
-    const { ctx, bbox } = plot;
-    const scale = devicePixelRatio || 1;
-    const [times = [], latencies = []] = plot.data as [number[], (number | null)[]];
-    const { from, to } = view.state;
-    const left = plot.valToPos(from, 'x', true);
-    const perSecond = (plot.valToPos(to, 'x', true) - left) / (to - from);
-    const one = plot.valToPos(1, 'y', true);
-    const perDecade = plot.valToPos(10, 'y', true) - one;
-    const cell = 2;
-    const across = Math.ceil((bbox.left + bbox.width) / cell) + 1;
-    const seen = new Uint8Array(across * (Math.ceil((bbox.top + bbox.height) / cell) + 1));
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
-    const colors = [color('ok'), color('fail'), color('info')];
-    for (let i = firstAtOrAfter(times, from); i < times.length; i++) {
-      const time = times[i] ?? 0;
-      if (time > to) break;
-      const latency = latencies[i];
-      if (latency === null || latency === undefined) continue;
-      const x = Math.round(left + (time - from) * perSecond);
-      const y = Math.round(one + Math.log10(latency) * perDecade);
-      const outcome = columns.outcome[i] ?? 0;
-      const place = (y >> 1) * across + (x >> 1);
-      if (((seen[place] ?? 0) >> outcome) & 1) continue;
-      seen[place] = (seen[place] ?? 0) | (1 << outcome);
-      drawPoint(ctx, x, y, outcome, colors[outcome] ?? '', scale);
-    }
-    ctx.restore();
-  };
   return {
     ...rest,
-    plugins: [bands, { hooks: { draw } }],
-    scales: { x: { time: false }, y: { distr: 3 } },
+    plugins: [bands, { hooks: { draw: (plot) => drawScatter(plot, scatter) } }],
+    scales: { x: inSight(view), y: { distr: 3, range: scatter.range } },
     axes: axes(true),
+    // The points are drawn by hand; all that the chart is given are the ends of its axes.
     series: [{}, { paths: () => null, points: { show: false } }],
   };
-}
-
-function firstAtOrAfter(times: readonly number[], time: number): number {
-  let low = 0;
-  let high = times.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((times[middle] ?? 0) < time) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function drawPoint(
-  ctx: CanvasRenderingContext2D,
-  x: number,
-  y: number,
-  outcome: number,
-  look: string,
-  scale: number,
-): void {
-  const size = 2 * scale;
-  ctx.fillStyle = look;
-  if (outcome === 0) {
-    ctx.fillRect(x - size / 2, y - size / 2, size, size);
-    return;
-  }
-  ctx.beginPath();
-  if (outcome === 1) {
-    ctx.moveTo(x - size, y - size);
-    ctx.lineTo(x + size, y + size);
-    ctx.moveTo(x + size, y - size);
-    ctx.lineTo(x - size, y + size);
-    ctx.strokeStyle = look;
-    ctx.lineWidth = scale;
-    ctx.stroke();
-    return;
-  }
-  ctx.moveTo(x, y - size * 1.4);
-  ctx.lineTo(x + size * 1.4, y + size);
-  ctx.lineTo(x - size * 1.4, y + size);
-  ctx.fill();
 }

@@ -1,4 +1,8 @@
 import type { VNode } from 'preact';
+import { useState } from 'preact/hooks';
+
+/** Of a longer table the rest is shown when it is asked for. */
+const rowsAtFirst = 100;
 
 interface TableProps {
   readonly columns: readonly string[];
@@ -9,6 +13,8 @@ interface TableProps {
 }
 
 export function Table({ columns, rows, marked = [], onRow }: TableProps): VNode {
+  const [whole, setWhole] = useState(false);
+  const shown = whole ? rows : rows.slice(0, Math.max(rowsAtFirst, ...marked.map((row) => row + 1)));
   return (
     <section class="scroll" tabIndex={0} aria-label={`table: ${columns.filter((name) => name !== '').join(', ')}`}>
       <table>
@@ -27,7 +33,7 @@ export function Table({ columns, rows, marked = [], onRow }: TableProps): VNode 
           </tr>
         </thead>
         <tbody>
-          {rows.map((row, i) => (
+          {shown.map((row, i) => (
             <tr key={i} class={marked.includes(i) ? 'marked' : ''}>
               {row.map((cell, column) => (
                 <td key={column} class={cell.length <= 20 ? 'short' : ''}>
@@ -50,6 +56,11 @@ export function Table({ columns, rows, marked = [], onRow }: TableProps): VNode 
           ))}
         </tbody>
       </table>
+      {shown.length < rows.length && (
+        <button type="button" onClick={() => setWhole(true)}>
+          and {(rows.length - shown.length).toLocaleString('en')} more: show them
+        </button>
+      )}
     </section>
   );
 }

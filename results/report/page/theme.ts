@@ -1,7 +1,16 @@
-/** The colours of the style sheet, for canvases. */
+const known = new Map<string, string>();
+
+/** The colours of the style sheet, for canvases; read once, as asking for one makes the browser work out all styles. */
 export function color(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const before = known.get(name);
+  if (before !== undefined) return before;
+  const value = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  known.set(name, value);
+  return value;
 }
+
+// Before anybody draws again: listeners are called in the order in which they came.
+onColors(() => known.clear());
 
 const schemes = ['auto', 'light', 'dark'] as const;
 export type Scheme = (typeof schemes)[number];

@@ -93,6 +93,7 @@ function bar(
   if (left >= gutter) context.fillRect(from, y + 2, 2, rowHeight - 4);
   const room = Math.floor((to - from - 8) / 6.7);
   const text = texts.find(({ length }) => length <= room) ?? (room < 4 ? '' : `${texts[0]?.slice(0, room - 1)}…`);
+  if (text === '') return;
   context.fillStyle = color('ink');
   context.fillText(text, from + 5, y + rowHeight / 2 + 1);
 }

@@ -1,6 +1,8 @@
 import { type Columns, never, outcomes } from '../page-data.ts';
 import type { ViewState } from './view.ts';
 
+export const laneHeight = 20;
+
 /** A lane of operations that do not overlap, in order of start. */
 export interface Lane {
   /** Set on the first lane of a group. */
@@ -92,4 +94,9 @@ export function firstFrom(columns: Columns, operations: Uint32Array, time: numbe
     else high = middle;
   }
   return low;
+}
+
+/** As much of a text as there is room for, in characters. */
+export function clip(text: string, room: number): string {
+  return text.length <= room ? text : `${text.slice(0, Math.max(0, room - 1)).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }

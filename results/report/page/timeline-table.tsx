@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
-import { useState } from 'preact/hooks';
 import { type Columns, never, outcomes, type PageData } from '../page-data.ts';
+import { Folded } from './folded.tsx';
 import { shortText } from './operation-text.ts';
 import { Table } from './table.tsx';
 import type { ViewState } from './view.ts';
@@ -13,15 +13,17 @@ interface TimelineTableProps {
   readonly state: ViewState;
 }
 
-/** What is in sight in the timeline, in words; made only when it is asked for. */
+/** What is in sight in the timeline, in words. */
 export function TimelineTable({ page, columns, state }: TimelineTableProps): VNode {
-  const [open, setOpen] = useState(false);
   return (
-    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>What is in sight as a table</summary>
-      {open && <NodeTable page={page} state={state} />}
-      {open && <OperationTable page={page} columns={columns} state={state} />}
-    </details>
+    <Folded summary="What is in sight as a table">
+      {() => (
+        <>
+          <NodeTable page={page} state={state} />
+          <OperationTable page={page} columns={columns} state={state} />
+        </>
+      )}
+    </Folded>
   );
 }
 

@@ -2,11 +2,12 @@ import type { VNode } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Columns, never, type PageData } from '../page-data.ts';
 import { gutter } from './canvas.ts';
+import { roles } from './lane-row.ts';
 import { factsOf } from './operation-text.ts';
 import { onColors } from './theme.ts';
 import { drawContext } from './timeline-context.ts';
-import { drawLanes, laneHeight } from './timeline-lanes.ts';
-import { firstFrom, type Lane, lanesOf } from './timeline-rows.ts';
+import { drawLanes } from './timeline-lanes.ts';
+import { firstFrom, type Lane, laneHeight, lanesOf } from './timeline-rows.ts';
 import type { View, ViewState } from './view.ts';
 
 const viewportMax = 520;
@@ -25,8 +26,7 @@ export function Timeline({ page, columns, view, state }: TimelineProps): VNode {
   const contextCanvas = useRef<HTMLCanvasElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [hover, setHover] = useState<{ operation: number; x: number; y: number } | undefined>(undefined);
-  const involved = useMemo(() => new Set(page.stories.flatMap((story) => story.operations)), [page]);
-  const marked = useMemo(() => new Set(page.stories.flatMap((story) => story.marked)), [page]);
+  const operationRoles = useMemo(() => rolesOf(page, columns), [page, columns]);
   const pinned = useMemo(() => (state.pinned < 0 ? -1 : columns.invoke.indexOf(state.pinned)), [columns, state.pinned]);
   const height = Math.min(viewportMax, Math.max(lanes.length, 3) * laneHeight + 2);
 
@@ -41,8 +41,7 @@ export function Timeline({ page, columns, view, state }: TimelineProps): VNode {
           columns,
           view,
           lanes,
-          involved,
-          marked,
+          roles: operationRoles,
         });
       }
     });
@@ -57,7 +56,7 @@ export function Timeline({ page, columns, view, state }: TimelineProps): VNode {
       element?.removeEventListener('scroll', paint);
       observer.disconnect();
     };
-  }, [page, columns, view, lanes, involved, marked]);
+  }, [page, columns, view, lanes, operationRoles]);
 
   // A pinned operation is brought into sight, whoever pinned it.
   useEffect(() => {
@@ -198,6 +197,17 @@ export function Timeline({ page, columns, view, state }: TimelineProps): VNode {
       </div>
     </div>
   );
+}
+
+function rolesOf(page: PageData, columns: Columns): Uint8Array {
+  const involved = new Set(page.stories.flatMap((story) => story.operations));
+  const marked = new Set(page.stories.flatMap((story) => story.marked));
+  const of = new Uint8Array(columns.count);
+  for (let i = 0; i < columns.count; i++) {
+    const invoke = columns.invoke[i] ?? 0;
+    of[i] = (involved.has(invoke) ? roles.involved : 0) | (marked.has(invoke) ? roles.marked : 0);
+  }
+  return of;
 }
 
 /** At most one painting a frame, however often it is asked for. */
