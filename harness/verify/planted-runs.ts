@@ -2,7 +2,7 @@ import { realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { hostileTexts } from '../../results/report/sample-run.ts';
+import { hostileTexts } from '../../results/report/sample/kinds.ts';
 import { files } from '../../results/store/layout.ts';
 import { readHistory, readResults } from '../../results/store/read.ts';
 

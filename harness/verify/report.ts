@@ -7,7 +7,7 @@ import type { Browser, Page } from 'playwright-core';
 import yargs from 'yargs';
 import { launchBrowser } from '../../results/report/browser.ts';
 import { writeReport } from '../../results/report/build.ts';
-import { writeSampleRun } from '../../results/report/sample-run.ts';
+import { writeSampleRun } from '../../results/report/sample/run.ts';
 import { readResults } from '../../results/store/read.ts';
 import { isAsPlanted, type PlantedRun, plantedRuns } from './planted-runs.ts';
 import { movesOf } from './report-motion.ts';

@@ -5,7 +5,8 @@ import type { Browser, Page } from 'playwright-core';
 import t from 'tap';
 import { launchBrowser } from './browser.ts';
 import { writeReport } from './build.ts';
-import { type SampleKind, sampleKinds, writeSampleRun } from './sample-run.ts';
+import { type SampleKind, sampleKinds } from './sample/kinds.ts';
+import { writeSampleRun } from './sample/run.ts';
 
 const browser = await launchBrowser();
 

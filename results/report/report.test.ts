@@ -11,7 +11,8 @@ import { describe, pairOperations, show } from './operation.ts';
 import { decodePage, encodePage, never } from './page-data.ts';
 import { pageOf } from './page-model.ts';
 import { escapeText } from './picture/svg.ts';
-import { hostileTexts, sampleKinds, writeSampleRun } from './sample-run.ts';
+import { hostileTexts, sampleKinds } from './sample/kinds.ts';
+import { writeSampleRun } from './sample/run.ts';
 
 t.test('each kind of run makes a report, and its folder what stands beside it', async (t) => {
   const root = t.testdir();
