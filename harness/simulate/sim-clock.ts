@@ -12,13 +12,6 @@ const turnUsMax = 200;
 /** 2026-01-01, so that wall times look like wall times. */
 export const wallOriginMs = 1_767_225_600_000;
 
-interface Armed {
-  /** In this node's monotonic time. */
-  readonly dueMs: number;
-  readonly callback: () => void;
-  event: ScheduledEvent;
-}
-
 /**
  * A node's hardware clock: it goes on while the process is dead, so it outlives processes. Rates are those of
  * quartz gone bad; monotonic time never jumps.
@@ -86,15 +79,10 @@ export class SimClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    const dueMs = this.monotonicMs() + Math.max(0, delayMs);
-    const armed: Armed = { dueMs, callback, event: this.#scheduleAt(dueMs, () => this.#fire(armed)) };
+    const armed = new Armed(this.#armed, this.monotonicMs() + Math.max(0, delayMs), callback);
+    this.#arm(armed);
     this.#armed.add(armed);
-    return {
-      cancel: () => {
-        armed.event.cancel();
-        this.#armed.delete(armed);
-      },
-    };
+    return armed;
   }
 
   endOfTurn(callback: () => void): void {
@@ -102,20 +90,39 @@ export class SimClock implements Clock {
     this.#scheduler.schedule(this.#random.below(turnUsMax), eventKind.turn, this.#process, callback);
   }
 
-  #fire(armed: Armed): void {
-    this.#armed.delete(armed);
-    armed.callback();
-  }
-
-  #scheduleAt(dueMs: number, run: () => void): ScheduledEvent {
-    const realMs = (dueMs - this.monotonicMs()) / this.#hardware.monotonicRate;
-    return this.#scheduler.schedule(Math.max(0, Math.ceil(realMs * 1000)), eventKind.timer, this.#process, run);
+  #arm(armed: Armed): void {
+    const realMs = (armed.dueMs - this.monotonicMs()) / this.#hardware.monotonicRate;
+    const delayUs = Math.max(0, Math.ceil(realMs * 1000));
+    armed.event = this.#scheduler.schedule(delayUs, eventKind.timer, this.#process, armed.fire);
   }
 
   #rearm(): void {
     for (const armed of this.#armed) {
-      armed.event.cancel();
-      armed.event = this.#scheduleAt(armed.dueMs, () => this.#fire(armed));
+      armed.event?.cancel();
+      this.#arm(armed);
     }
+  }
+}
+
+/** A timer that has not fired. */
+class Armed implements Timer {
+  /** In this node's monotonic time. */
+  readonly dueMs: number;
+  event: ScheduledEvent | undefined;
+  readonly fire: () => void;
+  readonly #among: Set<Armed>;
+
+  constructor(among: Set<Armed>, dueMs: number, callback: () => void) {
+    this.#among = among;
+    this.dueMs = dueMs;
+    this.fire = () => {
+      among.delete(this);
+      callback();
+    };
+  }
+
+  cancel(): void {
+    this.event?.cancel();
+    this.#among.delete(this);
   }
 }

@@ -53,7 +53,8 @@ export class SimFileSystem implements FileSystem {
 
   #handle(path: string, file: SimFile): File {
     const write = (position: number, chunks: readonly Uint8Array[]) => {
-      const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+      let length = 0;
+      for (const chunk of chunks) length += chunk.length;
       this.#disk.reserve(path, position + length - file.length);
       let at = position;
       for (const chunk of chunks) {

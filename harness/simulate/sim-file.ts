@@ -21,8 +21,11 @@ interface Unsynced {
 
 /** A file as the page cache shows it, with what it takes to undo what no sync has made durable. */
 export class SimFile {
+  /** Whoever damages them stays within `contentBytes`. */
   bytes: Uint8Array = nothing;
   length = 0;
+  /** From here on nothing but zeros was ever written. */
+  #zerosFrom = 0;
   #unsynced: Unsynced[] = [];
   /**
    * Of syncs that failed: still in the cache, and clean, so that no later sync writes them unless their page is
@@ -38,9 +41,10 @@ export class SimFile {
       this.bytes = grown;
     }
     // Nearly every write of a log goes to zeros that were made ahead of it.
-    const isFirst = data.length <= zeros.length && isZero(this.bytes, position, end);
+    const isFirst = data.length <= zeros.length && (position >= this.#zerosFrom || isZero(this.bytes, position, end));
     const before = isFirst ? zeros.subarray(0, data.length) : this.bytes.slice(position, end);
     this.#unsynced.push({ position, before, lengthBefore: this.length });
+    if (end > this.#zerosFrom && !isZero(data, 0, data.length)) this.#zerosFrom = end;
     this.bytes.set(data, position);
     this.length = Math.max(this.length, end);
   }
@@ -127,6 +131,7 @@ export class SimFile {
     const copy = new SimFile();
     copy.bytes = this.bytes.slice();
     copy.length = this.length;
+    copy.#zerosFrom = this.#zerosFrom;
     return copy;
   }
 }

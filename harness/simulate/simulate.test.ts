@@ -110,6 +110,54 @@ t.test('the scheduler', async (t) => {
     t.equal(await hashOf(5), await hashOf(5));
     t.not(await hashOf(5), await hashOf(6));
   });
+
+  t.test('takes all of a record into the hash: values, names, order and where a list ends', async (t) => {
+    const records: object[] = [
+      { value: 1 },
+      { value: 2 },
+      { value: 1.5 },
+      { value: 2 ** 32 + 1 },
+      { value: '1' },
+      { value: null },
+      { value: true },
+      { value: false },
+      { value: {} },
+      { value: [] },
+      { value: [1, [2]] },
+      { value: [[1], 2] },
+      { value: [[1, 2]] },
+      { other: 1 },
+      { value: { a: 1, b: 2 } },
+      { value: { b: 2, a: 1 } },
+      { value: { a: 1 }, b: 2 },
+    ];
+    const hashOf = (record: object) => {
+      const { log } = world();
+      log.record(record);
+      return log.hash();
+    };
+    t.equal(new Set(records.map(hashOf)).size, records.length);
+    t.equal(hashOf({ value: 1, other: undefined }), hashOf({ value: 1 }), 'a field that is not there');
+  });
+
+  t.test('gives what was thrown in a tick or a microtask to whoever minds the process', async (t) => {
+    const rejecting = (act: () => void) => void Promise.resolve().then(act);
+    const ticking = (act: () => void) => process.nextTick(act);
+    const queueing = (act: () => void) => queueMicrotask(act);
+    for (const defer of [rejecting, ticking, queueing]) {
+      const { scheduler } = world();
+      const failed: unknown[] = [];
+      scheduler.onError = (owner, error) => failed.push(owner.node, error);
+      scheduler.schedule(1, eventKind.timer, new SimProcess('1', 1), () =>
+        defer(() => {
+          throw new RangeError('later');
+        }),
+      );
+      scheduler.schedule(2, eventKind.timer, new SimProcess('2', 2), () => failed.push('next event'));
+      await scheduler.run(second);
+      t.same(failed, ['1', new RangeError('later'), 'next event']);
+    }
+  });
 });
 
 t.test('a clock', async (t) => {

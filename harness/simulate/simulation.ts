@@ -145,7 +145,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   const faults: FaultRecord[] = [];
   const recorder = new Recorder((op) => {
     history.push(op);
-    log.text(JSON.stringify(op));
+    log.record(op);
   });
   const boundMs = coreBoundMs(plan);
   const cluster = new SimCluster({
@@ -178,7 +178,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
       now: () => clock.nowNs(),
       record(fault) {
         faults.push(fault);
-        log.text(JSON.stringify(fault));
+        log.record(fault);
       },
       async rest(isOver) {
         cluster.behave(calm.network, calm.disk);
