@@ -56,6 +56,11 @@ export class Configurations {
     this.#stamp++;
   }
 
+  /** The words of a row, until rows are added. */
+  row(at: number): Int32Array {
+    return this.words.subarray(at * this.width, (at + 1) * this.width);
+  }
+
   isDead(row: number): boolean {
     return this.words[row * this.width]! === NOT;
   }

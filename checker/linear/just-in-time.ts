@@ -1,7 +1,12 @@
 import { OPEN } from '../history/calls.ts';
 import { REFUSED, type Transitions } from '../model/transitions.ts';
+import { Completions } from './completions.ts';
 import { Configurations } from './configurations.ts';
+import { CrashedCalls } from './crashed-calls.ts';
 import { insertCalls } from './insert-calls.ts';
+import { OpenMovers } from './open-movers.ts';
+import { OpenObservers } from './open-observers.ts';
+import { prefixOf } from './prefix.ts';
 import {
   type Prefix,
   type Problem,
@@ -11,7 +16,7 @@ import {
   type Seed,
   TIME_IS_UP,
 } from './problem.ts';
-import { clearBit, hasBit, lowest, NOT, Slots, setBit } from './slots.ts';
+import { clearBit, hasBit, lowest, NOT, setBit } from './slots.ts';
 import { Trails } from './trails.ts';
 
 const PREFIXES_MAX = 8;
@@ -42,29 +47,16 @@ export class JustInTime<State> {
   /** Present when the linearization is wanted. */
   #trails: Trails | undefined;
   #trailsMax = TRAILS_MIN;
-  /** The calls that complete, in order of completion. */
-  #ends = new Int32Array(16);
-  #completing = 0;
+  readonly #completions = new Completions();
   #reached = 0;
   #slotOf = new Int32Array(16);
   // By class: whether it observes, and whether it overwrites.
   readonly #observes: boolean[] = [];
   readonly #overwrites: boolean[] = [];
   /** The open calls that may change the state have slots, and so have, by themselves, those that observe. */
-  readonly #movers = new Slots();
-  readonly #observers = new Slots();
-  /** Slots of open movers, the first to complete first; those that overwrite, as bits; how many do not. */
-  readonly #moving: number[] = [];
-  #overwriters = new Int32Array(0);
-  #steppers = 0;
-  /** The class, and the calls, of each number of crashed calls; and how many of each were invoked so far. */
-  #crashClasses: number[] = [];
-  #crashed: number[][] = [];
-  #crashInvoked: number[] = [];
-  /** For each state, the open observers that fit it; computed once for each set of open observers. */
-  #fits = new Int32Array(64);
-  #fitsEpoch = new Int32Array(64);
-  #epoch = 1;
+  readonly #movers = new OpenMovers();
+  readonly #observers: OpenObservers<State>;
+  readonly #crashed = new CrashedCalls();
   #current = new Configurations();
   #next = new Configurations();
   readonly #work = new Configurations();
@@ -85,6 +77,7 @@ export class JustInTime<State> {
 
   constructor(transitions: Transitions<State>, bounds: SearchBounds, wantOrder: boolean) {
     this.#transitions = transitions;
+    this.#observers = new OpenObservers(transitions);
     this.#bounds = bounds;
     this.#wantOrder = wantOrder;
   }
@@ -107,12 +100,12 @@ export class JustInTime<State> {
     this.#endless = false;
     this.#prepare(problem);
     const { length, invoke, complete } = problem;
-    const ends = this.#ends;
+    const completions = this.#completions;
     let next = 0;
     while (next < (resume?.carried ?? 0)) this.#invoke(next++);
     for (const seed of resume?.seeds ?? [{ state: problem.initial, ahead: [], hidden: [] }]) this.#plant(seed);
-    for (let at = 0; at < this.#completing; at++) {
-      const call = ends[at]!;
+    for (let at = 0; at < completions.length; at++) {
+      const call = completions.calls[at]!;
       this.#reached = at;
       this.#crashesMax = typeof crashes === 'string' ? Number.POSITIVE_INFINITY : this.#leastCrashes() + crashes[at]!;
       const end = complete[call]!;
@@ -133,7 +126,7 @@ export class JustInTime<State> {
     if (this.#trails === undefined) return undefined;
     const placed = this.#trails.order(this.#current.trails[this.#anyRow()]!);
     const isPlaced = new Set(placed);
-    const hidden = this.#ends.subarray(0, this.#completing).filter((call) => !isPlaced.has(call));
+    const hidden = this.#completions.calls.subarray(0, this.#completions.length).filter((call) => !isPlaced.has(call));
     const hides = new Int32Array(placed.length + 1).fill(placed.length + 1);
     for (let at = placed.length - 1; at >= 0; at--) {
       hides[at] = this.#overwrites[this.#problem.classes[placed[at]!]!]! ? at : hides[at + 1]!;
@@ -152,7 +145,7 @@ export class JustInTime<State> {
     const { classes, complete } = this.#problem;
     for (const call of ahead) {
       const one = classes[call]!;
-      if (complete[call] === OPEN) row[this.#countsAt + this.#crashClasses.indexOf(one)]!++;
+      if (complete[call] === OPEN) row[this.#countsAt + this.#crashed.numberOf(one)]!++;
       else setBit(row, this.#observes[one]! ? this.#placedAt : 1, this.#slotOf[call]!);
     }
     for (const call of hidden) setBit(row, this.#hiddenAt, this.#slotOf[call]!);
@@ -161,93 +154,38 @@ export class JustInTime<State> {
 
   #prepare(problem: Problem): void {
     this.#problem = problem;
-    const { length, classes, invoke, complete } = problem;
+    const { length } = problem;
     const { classes: operations, model } = this.#transitions;
     for (let one = this.#observes.length; one < operations.length; one++) {
       const observes = model.observes?.(operations[one]!) === true;
       this.#observes.push(observes);
       this.#overwrites.push(!observes && model.overwrites?.(operations[one]!) === true);
     }
-    if (this.#slotOf.length < length) {
-      this.#slotOf = new Int32Array(2 * length);
-      this.#ends = new Int32Array(2 * length);
-    }
+    if (this.#slotOf.length < length) this.#slotOf = new Int32Array(2 * length);
     if (this.#classStamp.length < operations.length) this.#classStamp = new Int32Array(2 * operations.length);
-    this.#crashClasses.length = 0;
-    this.#crashed.length = 0;
-    this.#crashInvoked.length = 0;
-    const ends = this.#ends;
-    let completing = 0;
-    // Calls come in order of invocation, which is nearly that of completion: insertion is quick.
-    for (let i = 0; i < length; i++) {
-      const end = complete[i]!;
-      if (end === OPEN) {
-        this.#addCrashed(i);
-        continue;
-      }
-      let at = completing++;
-      while (at > 0 && complete[ends[at - 1]!]! > end) {
-        ends[at] = ends[at - 1]!;
-        at--;
-      }
-      ends[at] = i;
-    }
-    this.#completing = completing;
-    let movers = 0;
-    let observers = 0;
-    let moversMost = 0;
-    let observersMost = 0;
-    for (let i = 0, ended = 0; i < length; i++) {
-      if (complete[i] === OPEN) continue;
-      for (; complete[ends[ended]!]! < invoke[i]!; ended++) {
-        if (this.#observes[classes[ends[ended]!]!]!) observers--;
-        else movers--;
-      }
-      if (this.#observes[classes[i]!]!) observersMost = Math.max(observersMost, ++observers);
-      else moversMost = Math.max(moversMost, ++movers);
-    }
-    this.#movers.reset(moversMost);
+    this.#crashed.gather(problem, this.#observes);
+    this.#completions.sort(problem, this.#observes);
+    const { moversMost, observersMost } = this.#completions;
+    const moverWords = (moversMost + 31) >>> 5;
+    this.#movers.reset(moversMost, moverWords);
     this.#observers.reset(observersMost);
-    this.#moving.length = 0;
-    this.#steppers = 0;
-    this.#epoch++;
-    this.#layOut((moversMost + 31) >>> 5, (observersMost + 31) >>> 5);
+    this.#layOut(moverWords, (observersMost + 31) >>> 5);
     this.#trails = this.#wantOrder && !this.#unlimited ? new Trails() : undefined;
     this.#trailsMax = TRAILS_MIN;
     this.#steps = 0;
   }
 
   #layOut(moverWords: number, observerWords: number): void {
-    if (observerWords !== this.#countsAt - this.#placedAt) {
-      this.#fits = new Int32Array(this.#fitsEpoch.length * observerWords);
-      this.#fitsEpoch.fill(0);
-    }
-    if (this.#overwriters.length === moverWords) this.#overwriters.fill(0);
-    else this.#overwriters = new Int32Array(moverWords);
     this.#hiddenAt = 1 + moverWords;
     this.#placedAt = 1 + 2 * moverWords;
     this.#countsAt = this.#placedAt + observerWords;
-    const counts = this.#crashClasses.length;
+    const counts = this.#crashed.count;
     const width = this.#countsAt + counts;
     if (this.#row.length !== width) {
       this.#row = new Int32Array(width);
       this.#from = new Int32Array(width);
     }
     for (const set of [this.#current, this.#next, this.#work]) set.reset({ moverWords, observerWords, counts });
-  }
-
-  #addCrashed(call: number): void {
-    const one = this.#problem.classes[call]!;
-    // A crashed observer constrains nothing.
-    if (this.#observes[one]!) return;
-    const id = this.#crashClasses.indexOf(one);
-    if (id !== -1) {
-      this.#crashed[id]!.push(call);
-      return;
-    }
-    this.#crashClasses.push(one);
-    this.#crashed.push([call]);
-    this.#crashInvoked.push(0);
   }
 
   #anyRow(): number {
@@ -258,8 +196,8 @@ export class JustInTime<State> {
   /** Takes a call that no other overlaps, if that needs no choice. */
   #alone(call: number): boolean {
     const current = this.#current;
-    if (current.length !== 1 || this.#crashClasses.length > 0) return false;
-    if (this.#moving.length > 0 || this.#observers.count > 0) return false;
+    if (current.length !== 1 || this.#crashed.count > 0) return false;
+    if (this.#movers.order.length > 0 || this.#observers.count > 0) return false;
     const to = this.#transitions.step(current.words[0]!, this.#problem.classes[call]!);
     if (to < 0) return false;
     if (this.#trails !== undefined) current.trails[0] = this.#trails.add(current.trails[0]!, call);
@@ -272,23 +210,15 @@ export class JustInTime<State> {
     const { complete, classes } = this.#problem;
     const one = classes[call]!;
     if (complete[call] === OPEN) {
-      const crash = this.#crashClasses.indexOf(one);
-      if (crash !== NOT) this.#crashInvoked[crash]!++;
+      const crash = this.#crashed.numberOf(one);
+      if (crash !== NOT) this.#crashed.invoked[crash]!++;
       return;
     }
     if (this.#observes[one]!) {
       this.#slotOf[call] = this.#observers.take(call);
-      this.#epoch++;
       return;
     }
-    const slot = this.#movers.take(call);
-    this.#slotOf[call] = slot;
-    if (this.#overwrites[one]!) setBit(this.#overwriters, 0, slot);
-    else this.#steppers++;
-    const end = complete[call]!;
-    let at = this.#moving.length;
-    while (at > 0 && complete[this.#movers.calls[this.#moving[at - 1]!]!]! > end) at--;
-    this.#moving.splice(at, 0, slot);
+    this.#slotOf[call] = this.#movers.take(call, complete, this.#overwrites[one]!);
   }
 
   #release(call: number): void {
@@ -296,26 +226,21 @@ export class JustInTime<State> {
     const one = this.#problem.classes[call]!;
     if (this.#observes[one]!) {
       this.#observers.give(slot);
-      this.#epoch++;
       return;
     }
-    this.#movers.give(slot);
-    this.#moving.splice(this.#moving.indexOf(slot), 1);
-    if (this.#overwrites[one]!) clearBit(this.#overwriters, 0, slot);
-    else this.#steppers--;
+    this.#movers.give(slot, this.#overwrites[one]!);
   }
 
   /** Places, in the row, all open observers that fit its state. Says whether there were any. */
   #place(): boolean {
     if (this.#observers.count === 0) return false;
     const row = this.#row;
-    const state = row[0]!;
     const words = this.#countsAt - this.#placedAt;
-    const from = state * words;
-    if (state >= this.#fitsEpoch.length || this.#fitsEpoch[state] !== this.#epoch) this.#computeFits(state);
+    const from = this.#observers.fitting(row[0]!, this.#problem.classes);
+    const { fits } = this.#observers;
     let any = false;
     for (let word = 0; word < words; word++) {
-      const fresh = this.#fits[from + word]! & ~row[this.#placedAt + word]!;
+      const fresh = fits[from + word]! & ~row[this.#placedAt + word]!;
       if (fresh === 0) continue;
       any = true;
       row[this.#placedAt + word]! |= fresh;
@@ -325,29 +250,6 @@ export class JustInTime<State> {
       }
     }
     return any;
-  }
-
-  #computeFits(state: number): void {
-    const words = this.#countsAt - this.#placedAt;
-    if (state >= this.#fitsEpoch.length) {
-      const room = 2 * (state + 1);
-      const epochs = new Int32Array(room);
-      epochs.set(this.#fitsEpoch);
-      this.#fitsEpoch = epochs;
-      const fits = new Int32Array(room * words);
-      fits.set(this.#fits);
-      this.#fits = fits;
-    }
-    this.#fitsEpoch[state] = this.#epoch;
-    const from = state * words;
-    this.#fits.fill(0, from, from + words);
-    const { classes } = this.#problem;
-    const { calls } = this.#observers;
-    for (let slot = 0; slot < calls.length; slot++) {
-      const call = calls[slot]!;
-      if (call === NOT || this.#transitions.step(state, classes[call]!) !== state) continue;
-      setBit(this.#fits, from, slot);
-    }
   }
 
   #complete(call: number): SearchResult | undefined {
@@ -418,7 +320,7 @@ export class JustInTime<State> {
     const { classes } = this.#problem;
     const transitions = this.#transitions;
     const stamp = ++this.#stamp;
-    for (const mover of this.#moving) {
+    for (const mover of this.#movers.order) {
       if (hasBit(from, 1, mover)) continue;
       const other = this.#movers.calls[mover]!;
       const one = classes[other]!;
@@ -436,10 +338,11 @@ export class JustInTime<State> {
       }
     }
     if (this.#crashesIn(from, 0) >= this.#crashesMax) return;
-    for (let crash = 0; crash < this.#crashClasses.length; crash++) {
+    const crashed = this.#crashed;
+    for (let crash = 0; crash < crashed.count; crash++) {
       const used = from[this.#countsAt + crash]!;
-      if (this.#unlimited ? this.#crashInvoked[crash] === 0 : used === this.#crashInvoked[crash]) continue;
-      const one = this.#crashClasses[crash]!;
+      if (this.#unlimited ? crashed.invoked[crash] === 0 : used === crashed.invoked[crash]) continue;
+      const one = crashed.classes[crash]!;
       if (this.#classStamp[one] === stamp) continue;
       const to = transitions.step(from[0]!, one);
       // A crashed call that changes nothing need not happen, unless it hides another.
@@ -449,7 +352,7 @@ export class JustInTime<State> {
         this.#row[0] = state;
         if (!this.#unlimited) this.#row[this.#countsAt + crash] = used + 1;
         else if (this.#growsBy(state, one)) this.#endless = true;
-        this.#trail = this.#trails === undefined ? NOT : this.#trails.add(trail, this.#crashed[crash]![used]!);
+        this.#trail = this.#trails === undefined ? NOT : this.#trails.add(trail, crashed.calls[crash]![used]!);
         this.#settle(call, one, false);
       }
     }
@@ -459,7 +362,7 @@ export class JustInTime<State> {
   #hides(): boolean {
     const words = this.#hiddenAt - 1;
     for (let word = 0; word < words; word++) {
-      const others = this.#overwriters[word]! & ~this.#from[1 + word]!;
+      const others = this.#movers.overwriters[word]! & ~this.#from[1 + word]!;
       if ((others & ~this.#from[this.#hiddenAt + word]!) !== 0) return true;
     }
     return false;
@@ -479,7 +382,7 @@ export class JustInTime<State> {
   }
 
   #leastCrashes(): number {
-    if (this.#crashClasses.length === 0) return 0;
+    if (this.#crashed.count === 0) return 0;
     const { words, width, length } = this.#current;
     let least = Number.POSITIVE_INFINITY;
     for (let at = 0; at < length; at++) {
@@ -498,7 +401,7 @@ export class JustInTime<State> {
     }
     const words = this.#hiddenAt - 1;
     for (let word = 0; word < words; word++) {
-      row[this.#hiddenAt + word]! |= this.#overwriters[word]! & ~row[1 + word]!;
+      row[this.#hiddenAt + word]! |= this.#movers.overwriters[word]! & ~row[1 + word]!;
     }
     const isSeen = this.#place();
     // Where nothing sees it, it may as well be hidden by what comes next, unless that needs its state.
@@ -509,17 +412,18 @@ export class JustInTime<State> {
   #isNeeded(): boolean {
     const row = this.#row;
     const state = row[0]!;
-    if (this.#steppers > 0) {
+    if (this.#movers.steppers > 0) {
       const { classes } = this.#problem;
-      for (const mover of this.#moving) {
+      for (const mover of this.#movers.order) {
         const one = classes[this.#movers.calls[mover]!]!;
         if (this.#overwrites[one]! || hasBit(row, 1, mover)) continue;
         if (this.#transitions.step(state, one) !== REFUSED) return true;
       }
     }
-    for (let crash = 0; crash < this.#crashClasses.length; crash++) {
-      const one = this.#crashClasses[crash]!;
-      if (this.#overwrites[one]! || row[this.#countsAt + crash] === this.#crashInvoked[crash]) continue;
+    const { classes, invoked } = this.#crashed;
+    for (let crash = 0; crash < classes.length; crash++) {
+      const one = classes[crash]!;
+      if (this.#overwrites[one]! || row[this.#countsAt + crash] === invoked[crash]) continue;
       const to = this.#transitions.step(state, one);
       if (to !== REFUSED && to !== state) return true;
     }
@@ -550,26 +454,11 @@ export class JustInTime<State> {
   }
 
   #prefixes(from: Configurations, count: number, most = PREFIXES_MAX): Prefix[] {
+    const places = { hiddenAt: this.#hiddenAt, placedAt: this.#placedAt, countsAt: this.#countsAt };
+    const open = { movers: this.#movers.calls, observers: this.#observers.calls, crashed: this.#crashed };
     const prefixes: Prefix[] = [];
     for (let at = 0; at < count && prefixes.length < most; at++) {
-      if (from.isDead(at)) continue;
-      const row = from.words.subarray(at * from.width, (at + 1) * from.width);
-      const ahead: number[] = [];
-      const hidden: number[] = [];
-      const pending: number[] = [];
-      for (const [slot, call] of this.#movers.calls.entries()) {
-        if (call === NOT) continue;
-        (hasBit(row, 1, slot) ? ahead : hasBit(row, this.#hiddenAt, slot) ? hidden : pending).push(call);
-      }
-      for (const [slot, call] of this.#observers.calls.entries()) {
-        if (call !== NOT) (hasBit(row, this.#placedAt, slot) ? ahead : pending).push(call);
-      }
-      for (const [crash, calls] of this.#crashed.entries()) {
-        const used = row[this.#countsAt + crash]!;
-        ahead.push(...calls.slice(0, used));
-        pending.push(...calls.slice(used, this.#crashInvoked[crash]));
-      }
-      prefixes.push({ state: row[0]!, ahead, hidden, pending });
+      if (!from.isDead(at)) prefixes.push(prefixOf(from.row(at), places, open));
     }
     return prefixes;
   }
