@@ -39,7 +39,7 @@ export const checkCommand = {
     flags(yargs)
       .example('$0 check', 'the latest run')
       .example('$0 check history.edn --model cas-register', "another tool's history")
-      .example('$0 check history.json --model list-append --consistency-model serializable', 'transactions'),
+      .example('$0 check history.json --model list-append', 'transactions'),
   handler: (given: Flags) => (isFile(given.what) ? checkHistory(given) : checkRun(given)),
 };
 
