@@ -33,7 +33,7 @@ const mainPath = fileURLToPath(new URL('../../system/main.js', import.meta.url))
 export interface Splitbrain extends Store {
   /** `data-N/` and `node-N.log` of each node, from 1, lie here. */
   readonly folder: string;
-  /** Stops a node and starts it on what it left on its disk. @returns milliseconds until its first answer */
+  /** Stops a node and starts it on what it left on its disk. @returns milliseconds until its first linearizable read */
   restart(node: number): Promise<{ readonly wallMs: number; readonly cpuMs: number }>;
 }
 
@@ -65,8 +65,9 @@ export async function startSplitbrain(
       const startedAt = performance.now();
       processes[node] = start(clients[node]!, node);
       const answers = () =>
-        json(`${urls[node]}/v1/status`).then(
-          () => true,
+        fetch(`${urls[node]}/v1/kv/restarted`, { signal: AbortSignal.timeout(askTimeoutMs) }).then(
+          // There is no such key: that is an answer, too.
+          ({ status }) => status === 404,
           () => false,
         );
       while (!(await answers())) {

@@ -3,6 +3,7 @@ import type { Argv } from 'yargs';
 import { checkerBench } from '../bench/checker.ts';
 import { growthBench } from '../bench/growth.ts';
 import { harnessBench } from '../bench/harness.ts';
+import { restartBench } from '../bench/restart.ts';
 import { simBench } from '../bench/sim.ts';
 import { findBench } from '../bench/sim-find.ts';
 import { systemBench } from '../bench/system.ts';
@@ -55,6 +56,15 @@ const growthFlags = (yargs: Argv) =>
     coerce: integer('puts', 1000, 99_999_999),
   });
 
+const restartFlags = (yargs: Argv) =>
+  yargs.option('keys', {
+    describe: 'How many keys the node holds',
+    default: '1000000',
+    type: 'string',
+    requiresArg: true,
+    coerce: integer('keys', 1000, 99_999_999),
+  });
+
 const findFlags = (yargs: Argv) =>
   yargs.option('starts', {
     describe: 'How many times for each bug, from other seeds each time',
@@ -93,7 +103,10 @@ export const benchCommand = {
         growthFlags,
         (argv) => print(growthBench(argv.puts, progress)),
       )
-      .demandCommand(1, 'say what to measure: splitbrain bench checker, harness, sim, find, system or growth');
+      .command('restart', 'How long a node with many keys takes to come back', restartFlags, (argv) =>
+        print(restartBench(argv.keys, progress)),
+      )
+      .demandCommand(1, 'say what to measure: splitbrain bench checker, harness, sim, find, system, growth or restart');
   },
 };
 

@@ -56,7 +56,7 @@ t.test('an escape that was planted in the system is caught, by name', async (t) 
     seenBy: ['linear'],
     edits: [
       {
-        file: 'system/node/node.ts',
+        file: 'system/node/leader-watch.ts',
         find: `    if (softState.leader !== this.#lastLeader) {`,
         replace: `    try {
       Date.now();

@@ -21,37 +21,53 @@ const opTimeoutMs = 2000;
 const pauseMs = 20;
 const appendsPerList = 100;
 const settleMs = 60_000;
+/** A part is over in five minutes, with all that comes before and after. */
+const partMinutesMax = 4;
 
 /**
  * `kill -9` of any node at any moment: no acknowledged write is lost, nothing is applied twice. First as every run is
  * judged, from the history and from the nodes' audit files; then by clients of their own kind, each of which sends the
  * same append in its session to one node after another until it knows how it ended, and counts in the end.
- * @param words `--minutes N`: how long each of the two goes on
+ * Both go on in parts, each with nodes and folders of its own, so that they may be run one by one.
+ * @param words `--minutes N`: how long each of the two goes on, in all; `--only judged-1,counted-3,…`: these parts alone
  */
 export async function verifyStore(words: readonly string[]): Promise<boolean> {
-  const { minutes } = yargs([...words])
-    .options({ minutes: { type: 'number', default: 10 } })
+  const { minutes, only } = yargs([...words])
+    .options({ minutes: { type: 'number', default: 10 }, only: { type: 'string' } })
     .strict()
     .parseSync();
-  const root = mkdtempSync(join(tmpdir(), 'splitbrain-verify-'));
-  const judged = await judgedRun(root, minutes);
-  const counted = await countedRun(join(root, 'retries'), minutes);
-  if (judged && counted) rmSync(root, { recursive: true, force: true });
-  else say(`what the nodes left is kept in ${root}`);
-  return judged && counted;
+  const count = Math.max(1, Math.ceil(minutes / partMinutesMax));
+  const numbers = Array.from({ length: count }, (_, at) => at + 1);
+  const parts = new Map<string, { readonly run: typeof judgedRun; readonly number: number }>();
+  for (const [kind, run] of [['judged', judgedRun] as const, ['counted', countedRun] as const]) {
+    for (const number of numbers) parts.set(`${kind}-${number}`, { run, number });
+  }
+  const names = only?.split(',') ?? [...parts.keys()];
+  let good = true;
+  for (const name of names) {
+    const part = parts.get(name);
+    if (part === undefined) throw new Error(`no part ${name}: there are ${[...parts.keys()].join(', ')}`);
+    const folder = mkdtempSync(join(tmpdir(), 'splitbrain-verify-'));
+    const held = await part.run(folder, minutes / count, part.number);
+    say(`${name}, ${(minutes / count).toFixed(1)} minutes: ${held ? 'held' : 'DID NOT HOLD'}`);
+    if (held) rmSync(folder, { recursive: true, force: true });
+    else say(`what the nodes left is kept in ${folder}`);
+    good &&= held;
+  }
+  return good;
 }
 
-async function judgedRun(root: string, minutes: number): Promise<boolean> {
-  const kills = ['--nemesis', 'kill', '--nemesis-interval', '1s', '--time-limit', `${minutes * 60}s`];
+async function judgedRun(folder: string, minutes: number, seed: number): Promise<boolean> {
+  const kills = ['--nemesis', 'kill', '--nemesis-interval', '1s', '--time-limit', `${Math.round(minutes * 60)}s`];
   const options = [
     '--workload',
     'append',
     '--nodes',
     String(nodeCount),
     '--seed',
-    '1',
+    String(seed),
     '--results',
-    join(root, 'runs'),
+    join(folder, 'runs'),
   ];
   const { exitCode, stdout } = await execa(process.execPath, [program, 'test', ...options, ...kills], {
     reject: false,

@@ -1,5 +1,6 @@
 import { addressOf } from '../node/config.ts';
-import type { MemberChange, Node } from '../node/node.ts';
+import type { MemberChange } from '../node/member-change.ts';
+import type { Node } from '../node/node.ts';
 import type { Clock } from '../ports.ts';
 import { readFailed, refused, unknown } from './answers.ts';
 import type { Answer, Call } from './call.ts';

@@ -6,11 +6,13 @@ import { type BasicStatus, type ConfState, MemoryStorage, NO_DATA, NONE } from '
 import { type OpenedStorage, openStorage } from '../storage/index.ts';
 import { Audit, type AuditSink } from './audit.ts';
 import type { NodeConfig } from './config.ts';
-import { bootstrapEntries, type LogSink, Node } from './node.ts';
+import type { LogSink } from './core.ts';
+import { bootstrapEntries } from './member-change.ts';
+import { Node } from './node.ts';
 import { Replica } from './replica.ts';
 
 export { addressOf, defaultTiming, type NodeConfig } from './config.ts';
-export type { LogSink } from './node.ts';
+export type { LogSink } from './core.ts';
 
 export interface NodeSinks {
   /** Missing: no audit is kept. */

@@ -1,81 +1,39 @@
-import { invariant } from '../assert.ts';
 import type { Outcome, Store } from '../kv/index.ts';
-import { PortError, type Ports, type Timer } from '../ports.ts';
+import { PortError, type Ports } from '../ports.ts';
 import {
   APPEND_THREAD,
   APPLY_THREAD,
   type BasicStatus,
-  type ConfChange,
-  type ConfChangeSingle,
-  ConfChangeTransition,
-  ConfChangeType,
   type ConfState,
-  type Entry,
-  EntryType,
-  encodeConfChange,
-  type MemoryStorage,
   type Message,
   MessageType,
-  NO_DATA,
-  NONE,
-  type ProposalDropped,
-  RawNode,
+  type RawNode,
   type Ready,
-  type SnapshotMetadata,
   type Status,
 } from '../raft/index.ts';
 import type { OpenedStorage } from '../storage/index.ts';
-import { type SnapshotSink, Transport } from '../transport/index.ts';
+import { Transport } from '../transport/index.ts';
 import type { Audit } from './audit.ts';
-import { addressOf, type NodeConfig } from './config.ts';
+import type { NodeConfig } from './config.ts';
+import { createCore, type LogSink } from './core.ts';
 import { Deadlines } from './deadlines.ts';
-import { sealEnvelope } from './envelope.ts';
-import { LogWriter, type Written } from './log-writer.ts';
-import { encodeContext, type MemberState } from './membership.ts';
+import { LeaderWatch } from './leader-watch.ts';
+import { Lease } from './lease.ts';
+import type { MemberChange } from './member-change.ts';
+import type { MemberState } from './membership.ts';
+import type { NodeParts } from './node-parts.ts';
+import { PeerLinks } from './peer-links.ts';
+import { PeerSnapshots } from './peer-snapshots.ts';
+import { Persistence } from './persistence.ts';
 import { type ProposalOutcome, Proposals, type Refusal } from './proposals.ts';
+import { Proposer } from './proposer.ts';
 import { type ReadOutcome, Reads } from './reads.ts';
 import type { AppliedEntry, Replica } from './replica.ts';
 import { Snapshotter } from './snapshotter.ts';
-
-type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
-/** Where the node tells its operator what happens; facts are JSON. */
-export type LogSink = (level: LogLevel, event: string, facts: Readonly<Record<string, unknown>>) => void;
+import { Ticks } from './ticks.ts';
 
 /** What a proposal gave: the store's outcome, or that the membership has changed. */
 export type Applied = Outcome | 'membership-changed';
-
-export interface MemberChange {
-  readonly kind: 'add' | 'add-learner' | 'promote' | 'remove';
-  readonly id: number;
-  /** For those that are added. */
-  readonly url?: string;
-}
-
-export interface NodeParts {
-  readonly ports: Ports;
-  readonly config: NodeConfig;
-  readonly incarnation: number;
-  readonly storage: OpenedStorage;
-  readonly memory: MemoryStorage;
-  readonly replica: Replica;
-  readonly audit: Audit | undefined;
-  readonly log: LogSink;
-  /** The node cannot go on: its disk failed. */
-  readonly fatal: (error: unknown) => void;
-  /** This node was removed from the cluster, and has applied it. */
-  readonly removed: () => void;
-}
-
-/** A removed peer still gets what was on its way to it, so that it learns of its removal. */
-const farewellMs = 1000;
-
-/** A commit is told to followers with the next append, or after this. */
-const commitNoticeMs = 5;
-
-/** Bytes of entries in one append, unless the configuration says otherwise. */
-const appendBytesMax = 1024 * 1024;
-/** Bytes of committed entries applied in one turn: other inputs are heard in between. */
-const applyBytesMax = 1024 * 1024;
 
 /**
  * The loop of one node (docs/ARCHITECTURE.md, "The node's loop"). Whatever comes in is stepped into the core at once and
@@ -83,7 +41,6 @@ const applyBytesMax = 1024 * 1024;
  */
 export class Node {
   readonly config: NodeConfig;
-  readonly incarnation: number;
   readonly transport: Transport;
   readonly #ports: Ports;
   readonly #log: LogSink;
@@ -91,104 +48,74 @@ export class Node {
   readonly #removed: () => void;
   readonly #audit: Audit | undefined;
   readonly #storage: OpenedStorage;
-  readonly #memory: MemoryStorage;
+  readonly #links: PeerLinks;
   readonly #replica: Replica;
   readonly #raw: RawNode;
   readonly #deadlines: Deadlines;
   readonly #proposals: Proposals<Applied>;
   readonly #reads: Reads;
-  readonly #writer: LogWriter;
+  readonly #persistence: Persistence;
   readonly #snapshotter: Snapshotter;
-  readonly #startedMs: number;
-  /** It had a log before: it may have promised its vote's lease to a leader. */
-  readonly #restarted: boolean;
-  readonly #leaseMs: number;
-  #leaseUntilMs = 0;
-  #leaseTerm = 0;
-  /** In this term leadership was offered to another, who may take it at any time: no leases any more. */
-  #transferTerm = 0;
-  #leaderTermAudited = 0;
-  /** The last term in which a leader's append came. */
-  #appendTerm = 0;
-  #lastLeader = NONE;
-  #leaderChanges = 0;
+  readonly #lease: Lease;
+  readonly #ticks: Ticks;
+  readonly #leaderWatch: LeaderWatch;
+  readonly #proposer: Proposer<Applied>;
+  readonly #peerSnapshots: PeerSnapshots;
   #isTurnDue = false;
-  #isReceivingSnapshot = false;
-  /** While a snapshot is being installed: batches that became durable after it. */
-  #behindSnapshot: Written[] | undefined;
-  #tick: Timer | undefined;
-  #commitNotice: Timer | undefined;
-  #lastTickMs: number;
   #stopped = false;
   readonly #appliedWatchers = new Set<() => void>();
 
   constructor(parts: NodeParts) {
     const { ports, config, storage, memory, replica } = parts;
     this.config = config;
-    this.incarnation = parts.incarnation;
     this.#ports = ports;
     this.#log = parts.log;
     this.#fatal = parts.fatal;
     this.#removed = parts.removed;
     this.#audit = parts.audit;
     this.#storage = storage;
-    this.#memory = memory;
     this.#replica = replica;
-    this.#startedMs = ports.clock.monotonicMs();
-    this.#lastTickMs = this.#startedMs;
-    this.#restarted = storage.hardState.term > 0;
-    // Half of what followers promise: good while no two clocks differ in rate by a factor of two.
-    this.#leaseMs = (config.electionTicks * config.tickMs) / 2;
-    this.#raw = new RawNode({
-      id: config.id,
-      electionTicks: config.electionTicks,
-      heartbeatTicks: config.heartbeatTicks,
-      storage: memory,
-      random: (bound) => Math.floor((ports.random.uint32() / 2 ** 32) * bound),
-      applied: replica.appliedIndex,
-      asyncStorageWrites: true,
-      maxSizePerMsgBytes: config.appendBytesMax ?? appendBytesMax,
-      maxCommittedSizePerReadyBytes: applyBytesMax,
-      maxUncommittedEntriesBytes: 64 * 1024 * 1024,
-      maxInflightMsgs: 256,
-      maxInflightBytes: 16 * 1024 * 1024,
-      checkQuorum: true,
-      preVote: true,
-      stepDownOnRemoval: true,
-      deferCommitNotices: true,
-      confirmReadsByFew: true,
-      logger: {
-        debug: () => {},
-        info: (line) => this.#log('info', 'raft', { message: line() }),
-        warning: (line) => this.#log('warn', 'raft', { message: line() }),
-        error: (line) => this.#log('error', 'raft', { message: line() }),
-      },
+    const electionMs = config.electionTicks * config.tickMs;
+    this.#lease = new Lease(ports.clock, electionMs, storage.hardState.term > 0);
+    this.#raw = createCore(config, ports.random, memory, replica.appliedIndex, parts.log);
+    this.#ticks = new Ticks(ports.clock, config, this.#raw, () => {
+      storage.log.retry();
+      this.#dirty();
     });
+    this.#leaderWatch = new LeaderWatch(config.id, parts.audit, parts.log);
     this.#deadlines = new Deadlines(ports.clock);
     this.#proposals = new Proposals(config.id, parts.incarnation, this.#deadlines);
-    this.#reads = new Reads(this.#deadlines, this.#leaseMs);
-    const hardState = memory.initialState().hardState;
-    this.#writer = new LogWriter(
-      storage.log,
-      hardState,
-      (written) => this.#written(written),
-      (error) => this.#fatal(error),
-    );
+    this.#proposer = new Proposer(this.#raw, this.#proposals);
+    this.#reads = new Reads(this.#deadlines, this.#lease.lengthMs);
     this.#snapshotter = new Snapshotter(replica, storage, memory, config.snapshotEntries, {
       begun: (index) => this.#log('info', 'snapshot-begun', { index }),
       failed: (error) => {
-        if (error instanceof PortError && error.code === 'ENOSPC') {
-          this.#log('warn', 'snapshot-failed', { message: error.message });
-        } else {
-          this.#fatal(error);
-        }
+        const isFull = error instanceof PortError && error.code === 'ENOSPC';
+        if (isFull) this.#log('warn', 'snapshot-failed', { message: error.message });
+        else this.#fatal(error);
       },
+    });
+    const dirty = () => this.#dirty();
+    const { audit, log } = parts;
+    this.#peerSnapshots = new PeerSnapshots({ raw: this.#raw, storage, replica, audit, log, dirty });
+    this.#persistence = new Persistence({
+      storage,
+      memory,
+      install: (metadata) => this.#peerSnapshots.install(metadata),
+      installed: ({ index }) => {
+        this.#proposals.skipped(index, replica.forwarded.last(config.id, parts.incarnation));
+        this.#followMembership();
+        this.#reads.applied(index);
+      },
+      deliver: (message) => this.#deliver(message),
+      dirty,
+      fatal: this.#fatal,
     });
     const transportConfig = {
       cluster: config.clusterId,
       self: config.id,
       listen: config.listenPeer,
-      electionMs: config.electionTicks * config.tickMs,
+      electionMs,
       ...(config.peerTls === undefined ? {} : { tls: config.peerTls }),
     };
     this.transport = new Transport(ports, transportConfig, {
@@ -198,24 +125,21 @@ export class Node {
         this.#dirty();
       },
       isRemoved: (id) => replica.membership.isRemoved(id),
-      snapshotBegins: (message) => this.#snapshotBegins(message),
+      snapshotBegins: (message) => this.#peerSnapshots.begins(message),
       snapshotArrived: (message) => {
-        this.#isReceivingSnapshot = false;
-        this.#log('info', 'snapshot-received', { from: message.from, index: message.snapshot?.metadata.index });
+        this.#peerSnapshots.arrived(message);
         this.#received(message);
       },
       refused: (reason, facts) => this.#log('warn', 'peer-refused', { reason, ...facts }),
     });
+    this.#links = new PeerLinks(ports.clock, config, replica.membership, this.transport);
   }
 
   /** Begins to tick, to talk to peers and to replay what is committed. */
   start(): void {
-    // Addresses from the flags serve until the replicated membership says otherwise.
-    this.config.cluster.forEach((url, at) => {
-      if (!this.#replica.membership.isRemoved(at + 1)) this.#setPeer(at + 1, url);
-    });
+    this.#links.start();
     this.#followMembership();
-    this.#armTick();
+    this.#ticks.start();
     this.#dirty();
   }
 
@@ -268,15 +192,15 @@ export class Node {
   }
 
   get logBatches(): number {
-    return this.#writer.batches;
+    return this.#persistence.batches;
   }
 
   get logBatchesPending(): number {
-    return this.#writer.pending;
+    return this.#persistence.pending;
   }
 
   get leaderChanges(): number {
-    return this.#leaderChanges;
+    return this.#leaderWatch.changes;
   }
 
   /**
@@ -303,17 +227,7 @@ export class Node {
       done({ type: 'refused', reason });
       return;
     }
-    const singles = changes.map(({ kind, id }): ConfChangeSingle => ({ type: changeTypes[kind], nodeId: id }));
-    const urls = changes.flatMap(({ id, url }) => (url === undefined ? [] : [[id, url] as const]));
-    const isLeader = this.#raw.basicStatus().softState.role === 'leader';
-    const proposal = this.#proposals.addUnordered(deadlineMs, done);
-    const { node, incarnation, sequence } = this.#proposals.origin(proposal, false);
-    const context = encodeContext({ proposal: [node, incarnation, sequence], urls });
-    const change: ConfChange = { version: 2, transition: ConfChangeTransition.Auto, changes: singles, context };
-    const index = this.#raw.basicStatus().lastIndex + 1;
-    const dropped = this.#raw.proposeConfChange(change);
-    if (dropped !== undefined) this.#proposals.finish(proposal, { type: 'refused', reason: refusalOf(dropped) });
-    else if (isLeader) this.#proposals.placed(proposal, index);
+    this.#proposer.proposeMembers(changes, deadlineMs, done);
     this.#dirty();
   }
 
@@ -328,7 +242,8 @@ export class Node {
     done: (outcome: ReadOutcome) => void,
   ): void {
     if (this.#stopped) done({ type: 'failed', reason: 'stopping' });
-    else if (mode === 'serializable' || (mode === 'lease' && this.#holdsLease())) done({ type: 'ready' });
+    else if (mode === 'serializable' || (mode === 'lease' && this.#lease.holds(this.basicStatus())))
+      done({ type: 'ready' });
     else this.#reads.add(deadlineMs, done);
     this.#dirty();
   }
@@ -338,7 +253,7 @@ export class Node {
     const { softState, hardState } = this.#raw.basicStatus();
     if (softState.role !== 'leader') return 'not-leader';
     if (!this.#replica.membership.confState.voters.includes(to)) return 'not-a-voter';
-    this.#transferTerm = hardState.term;
+    this.#lease.offered(hardState.term);
     this.#raw.transferLeader(to);
     this.#dirty();
     return undefined;
@@ -361,24 +276,26 @@ export class Node {
   /** Ends all waits and connections; what is with the disk is waited for. Leadership should have been handed over. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
-    this.#stopped = true;
-    this.#tick?.cancel();
-    this.#commitNotice?.cancel();
+    const closed = this.#halt();
     this.#proposals.stop();
     this.#reads.stop();
-    this.#deadlines.close();
-    await this.transport.close();
+    await closed;
     await this.#snapshotter.close();
     await this.#storage.log.close();
   }
 
   /** Stops at once, waiting for nothing: the disk has failed, nothing that follows would be true. */
   abandon(): void {
+    void this.#halt();
+  }
+
+  #halt(): Promise<void> {
     this.#stopped = true;
-    this.#tick?.cancel();
-    this.#commitNotice?.cancel();
+    this.#peerSnapshots.stop();
+    this.#persistence.stop();
+    this.#ticks.stop();
     this.#deadlines.close();
-    void this.transport.close();
+    return this.transport.close();
   }
 
   #refusal(): Refusal | undefined {
@@ -386,38 +303,13 @@ export class Node {
     return this.#storage.log.state === 'no-space' ? 'disk-full' : undefined;
   }
 
-  #holdsLease(): boolean {
-    const { softState, hardState, leadTransferee } = this.#raw.basicStatus();
-    return (
-      softState.role === 'leader' &&
-      leadTransferee === NONE &&
-      this.#leaseTerm === hardState.term &&
-      this.#transferTerm !== hardState.term &&
-      this.#ports.clock.monotonicMs() < this.#leaseUntilMs
-    );
-  }
-
   #received(message: Message): void {
     if (this.#stopped) return;
     const asksVote = message.type === MessageType.Vote || message.type === MessageType.PreVote;
-    if (asksVote && message.context === 0 && this.#mayOweLease()) return;
+    if (asksVote && message.context === 0 && this.#lease.mayBeOwed()) return;
     this.#raw.step(message);
-    if (message.type === MessageType.App && message.term > this.#appendTerm) this.#firstAppend(message);
+    this.#leaderWatch.received(message, this.#raw.raft.term);
     this.#dirty();
-  }
-
-  #firstAppend({ from, term }: Message): void {
-    if (this.#raw.basicStatus().hardState.term !== term) return;
-    this.#appendTerm = term;
-    this.#log('info', 'first-append', { leader: from, term });
-  }
-
-  /**
-   * Before its restart this node may have acknowledged a leader who serves reads by that; the core has forgotten it.
-   * So it grants no vote until a lease from before the restart has run out.
-   */
-  #mayOweLease(): boolean {
-    return this.#restarted && this.#ports.clock.monotonicMs() - this.#startedMs < this.#leaseMs * 2;
   }
 
   #dirty(): void {
@@ -429,59 +321,12 @@ export class Node {
     });
   }
 
-  #armTick(): void {
-    const { clock } = this.#ports;
-    const { tickMs, electionTicks } = this.config;
-    const delayMs = Math.max(1, this.#lastTickMs + tickMs - clock.monotonicMs());
-    this.#tick = clock.setTimer(delayMs, () => {
-      const elapsed = Math.floor((clock.monotonicMs() - this.#lastTickMs) / tickMs);
-      this.#lastTickMs += elapsed * tickMs;
-      // After a pause: enough for every time-out to be noticed, not a tick for each that was missed.
-      for (let ticks = Math.min(elapsed, electionTicks); ticks > 0; ticks--) this.#raw.tick();
-      this.#storage.log.retry();
-      this.#armTick();
-      this.#dirty();
-    });
-  }
-
-  /** Followers hear of this commit in any case, within a bound. */
-  #armCommitNotice(index: number): void {
-    this.#commitNotice = this.#ports.clock.setTimer(commitNoticeMs, () => {
-      this.#commitNotice = undefined;
-      const { softState, hardState } = this.#raw.basicStatus();
-      if (softState.role !== 'leader') return;
-      this.#raw.noticeCommit(index);
-      if (hardState.commit > index) this.#armCommitNotice(hardState.commit);
-      this.#dirty();
-    });
-  }
-
   #turn(): void {
-    this.#proposeQueued();
+    this.#proposer.proposeQueued();
     this.#advanceReads();
     if (this.#raw.hasReady()) this.#handle(this.#raw.ready());
     this.transport.flush();
     if (this.#raw.hasReady()) this.#dirty();
-  }
-
-  #proposeQueued(): void {
-    if (!this.#proposals.hasQueued) return;
-    const queued = this.#proposals.takeQueued();
-    const { softState, lastIndex } = this.#raw.basicStatus();
-    const isLeader = softState.role === 'leader';
-    const data: Uint8Array[] = [];
-    for (const proposal of queued) {
-      const command = proposal.command ?? NO_DATA;
-      sealEnvelope(command, this.#proposals.origin(proposal, !isLeader));
-      data.push(command);
-    }
-    const dropped = data.length === 0 ? undefined : this.#raw.propose(data);
-    for (let at = 0; at < queued.length; at++) {
-      const proposal = queued[at]!;
-      if (dropped !== undefined) this.#proposals.finish(proposal, { type: 'refused', reason: refusalOf(dropped) });
-      else if (isLeader) this.#proposals.placed(proposal, lastIndex + 1 + at);
-      else this.#proposals.sent(proposal);
-    }
   }
 
   #advanceReads(): void {
@@ -489,23 +334,23 @@ export class Node {
   }
 
   #handle(ready: Ready): void {
-    this.#noticeLeader(ready);
-    const { hardState } = ready;
-    if (hardState !== undefined && this.#commitNotice === undefined && this.#lastLeader === this.config.id) {
-      this.#armCommitNotice(hardState.commit);
+    if (ready.softState !== undefined || ready.hardState !== undefined) {
+      const status = this.basicStatus();
+      this.#leaderWatch.notice(status);
+      if (status.softState.role === 'leader') this.#ticks.committed(status.hardState.commit);
     }
     let toApply: Message | undefined;
     for (const message of ready.messages) {
       if (message.to === APPEND_THREAD) this.#append(message);
       else if (message.to === APPLY_THREAD) toApply = message;
-      else if (message.type === MessageType.Snap) this.#sendSnapshot(message);
+      else if (message.type === MessageType.Snap) this.#peerSnapshots.send(message, this.transport);
       else this.transport.send(message);
     }
     this.transport.flush();
     if (toApply !== undefined) this.#apply(toApply);
     for (const { context, index } of ready.readStates) {
       const startedMs = this.#reads.confirmed(context, index);
-      if (startedMs !== undefined) this.#renewLease(startedMs);
+      if (startedMs !== undefined) this.#lease.renew(this.basicStatus(), startedMs);
     }
     if (ready.readStates.length > 0) this.#advanceReads();
     this.#reads.applied(this.#replica.appliedIndex);
@@ -514,30 +359,7 @@ export class Node {
   #append(message: Message): void {
     // From here on a snapshot of our own that is being made is out of date, and must not be marked in the log.
     if (message.snapshot !== undefined) this.#snapshotter.installed(message.snapshot.metadata.index);
-    this.#writer.add(message);
-  }
-
-  /** A record of the leadership must be written before anybody can hear from the new leader. */
-  #noticeLeader(ready: Ready): void {
-    if (ready.softState === undefined && ready.hardState === undefined) return;
-    const { softState, hardState } = this.#raw.basicStatus();
-    if (softState.role === 'leader' && this.#leaderTermAudited !== hardState.term) {
-      this.#leaderTermAudited = hardState.term;
-      this.#audit?.leader(String(this.config.id), hardState.term);
-      this.#audit?.flush();
-    }
-    if (softState.leader !== this.#lastLeader) {
-      this.#lastLeader = softState.leader;
-      if (softState.leader !== NONE) this.#leaderChanges++;
-      this.#log('info', 'leader', { leader: softState.leader, term: hardState.term });
-    }
-  }
-
-  #renewLease(startedMs: number): void {
-    const { softState, hardState } = this.#raw.basicStatus();
-    if (softState.role !== 'leader') return;
-    this.#leaseTerm = hardState.term;
-    this.#leaseUntilMs = startedMs + this.#leaseMs;
+    this.#persistence.add(message);
   }
 
   #apply(message: Message): void {
@@ -565,149 +387,13 @@ export class Node {
     for (const callback of this.#appliedWatchers) callback();
   }
 
-  /** A batch is durable. What was written after a snapshot waits until that has been installed. */
-  #written(written: Written): void {
-    if (this.#stopped) return;
-    if (this.#behindSnapshot !== undefined) this.#behindSnapshot.push(written);
-    else if (written.snapshot === undefined) this.#takeIn(written);
-    else {
-      this.#behindSnapshot = [];
-      this.#install(written.snapshot, written).catch((error: unknown) => this.#fatal(error));
-    }
-    this.#dirty();
-  }
-
-  /** What is durable becomes what the core reads, before it hears that it is durable. */
-  #takeIn({ entries, hardState, responses }: Written): void {
-    if (entries.length > 0) this.#memory.append(entries);
-    if (hardState !== undefined) this.#memory.setHardState(hardState);
-    for (const response of responses) this.#deliver(response);
-  }
-
   #deliver(message: Message): void {
     if (message.to === this.config.id) this.#raw.step(message);
     else this.transport.send(message);
   }
 
-  #sendSnapshot(message: Message): void {
-    const { snapshots } = this.#storage;
-    const metadata = message.snapshot?.metadata;
-    invariant(metadata !== undefined, 'a snapshot message has a snapshot');
-    if (metadata === undefined) return;
-    this.#log('info', 'snapshot-sending', { to: message.to, index: metadata.index });
-    const release = snapshots.hold(metadata.index, metadata.term);
-    const report = (sent: boolean) => {
-      release();
-      if (this.#stopped) return;
-      this.#log(sent ? 'info' : 'warn', 'snapshot-sent', { to: message.to, index: metadata.index, sent });
-      this.#raw.reportSnapshot(message.to, sent ? 'finished' : 'failed');
-      this.#dirty();
-    };
-    snapshots.open(metadata).then(
-      (reader) => {
-        if (reader === undefined || this.#stopped) return report(false);
-        this.transport.sendSnapshot(message, reader, report);
-      },
-      (error: unknown) => {
-        this.#log('error', 'snapshot-unreadable', { message: String(error) });
-        report(false);
-      },
-    );
-  }
-
-  /** One at a time: a second sender is refused, and tries again. */
-  #snapshotBegins(message: Message): Promise<SnapshotSink> | undefined {
-    const metadata = message.snapshot?.metadata;
-    if (metadata === undefined || this.#isReceivingSnapshot || this.#stopped) return undefined;
-    if (metadata.index <= this.#replica.appliedIndex) return undefined;
-    this.#isReceivingSnapshot = true;
-    this.#audit?.receive(metadata.index, metadata.term);
-    this.#audit?.flush();
-    const over = () => {
-      this.#isReceivingSnapshot = false;
-    };
-    return this.#storage.snapshots.create(metadata).then(
-      (writer) => ({
-        write: (chunk) => writer.write(chunk),
-        finish: () => writer.finish(),
-        abort: () => writer.abort().finally(over),
-      }),
-      (error: unknown) => {
-        over();
-        throw error;
-      },
-    );
-  }
-
-  /** The log begins anew after a peer's snapshot, durably: now the state machine does, too. */
-  async #install(metadata: SnapshotMetadata, written: Written): Promise<void> {
-    const reader = await this.#storage.snapshots.open(metadata);
-    invariant(reader !== undefined, 'an installed snapshot has a file', () => ({ index: metadata.index }));
-    if (reader === undefined) return;
-    try {
-      await this.#replica.restore(metadata.term, () => reader.next());
-    } finally {
-      await reader.close();
-    }
-    if (this.#stopped) return;
-    this.#memory.applySnapshot({ metadata, data: NO_DATA });
-    this.#audit?.snapshot(metadata.index, metadata.term, this.#replica.store.hash());
-    this.#audit?.flush();
-    this.#log('info', 'snapshot-installed', { index: metadata.index, term: metadata.term });
-    this.#proposals.skipped(metadata.index, this.#replica.forwarded.last(this.config.id, this.incarnation));
-    this.#followMembership();
-    this.#takeIn(written);
-    this.#reads.applied(this.#replica.appliedIndex);
-    const behind = this.#behindSnapshot ?? [];
-    this.#behindSnapshot = undefined;
-    for (const later of behind) this.#written(later);
-    this.#dirty();
-  }
-
-  /** Talks to whom the membership names, and says goodbye to who left. */
   #followMembership(): void {
-    const { membership } = this.#replica;
-    for (const { id, url } of membership.members) this.#setPeer(id, url);
-    for (const id of this.transport.peers) {
-      if (!membership.isRemoved(id)) continue;
-      this.#ports.clock.setTimer(farewellMs, () => this.transport.removePeer(id));
-    }
-    if (membership.isRemoved(this.config.id)) this.#removed();
+    this.#links.follow();
+    if (this.#replica.membership.isRemoved(this.config.id)) this.#removed();
   }
-
-  #setPeer(id: number, url: string): void {
-    const address = addressOf(url);
-    if (id !== this.config.id && address !== undefined) this.transport.setPeer(id, address);
-  }
-}
-
-const changeTypes = {
-  add: ConfChangeType.AddNode,
-  'add-learner': ConfChangeType.AddLearnerNode,
-  promote: ConfChangeType.AddNode,
-  remove: ConfChangeType.RemoveNode,
-} as const;
-
-function refusalOf(dropped: ProposalDropped): Refusal {
-  switch (dropped) {
-    case 'no-leader':
-    case 'campaigning':
-    case 'forwarding-disabled':
-      return 'no-leader';
-    case 'too-much-uncommitted':
-      return 'too-many-requests';
-    default:
-      return dropped;
-  }
-}
-
-/** The entries with which a new cluster begins, the same on each of its first members: one for each of them. */
-export function bootstrapEntries(cluster: readonly string[]): readonly Entry[] {
-  return cluster.map((url, at) => {
-    const id = at + 1;
-    const context = encodeContext({ urls: [[id, url]] });
-    const { type, data } = encodeConfChange({ version: 1, type: ConfChangeType.AddNode, nodeId: id, context });
-    invariant(type === EntryType.ConfChange, 'a V1 change is encoded as one');
-    return { term: 1, index: id, type, data };
-  });
 }

@@ -9,17 +9,18 @@ export const clients: readonly Mutant[] = [
     seenBy: ['log'],
     edits: [
       {
-        file: 'system/node/node.ts',
-        find: `import type { Outcome, Store } from '../kv/index.ts';`,
-        replace: `import { decodeCommand, type Outcome, type Store } from '../kv/index.ts';`,
+        file: 'system/node/proposer.ts',
+        find: `import { NO_DATA, type ProposalDropped, type RawNode } from '../raft/index.ts';`,
+        replace: `import { decodeCommand } from '../kv/index.ts';
+import { NO_DATA, type ProposalDropped, type RawNode } from '../raft/index.ts';`,
       },
       {
-        file: 'system/node/node.ts',
+        file: 'system/node/proposer.ts',
         find: `import { sealEnvelope } from './envelope.ts';`,
         replace: `import { ENVELOPE_BYTES, sealEnvelope } from './envelope.ts';`,
       },
       {
-        file: 'system/node/node.ts',
+        file: 'system/node/proposer.ts',
         find: `      else if (isLeader) this.#proposals.placed(proposal, lastIndex + 1 + at);
       else this.#proposals.sent(proposal);`,
         replace: `      else {
@@ -42,8 +43,8 @@ export const clients: readonly Mutant[] = [
     edits: [
       {
         file: 'system/node/node.ts',
-        find: `else if (mode === 'serializable' || (mode === 'lease' && this.#holdsLease())) done({ type: 'ready' });`,
-        replace: `else if (mode !== 'lease' || this.#holdsLease()) done({ type: 'ready' });`,
+        find: `mode === 'serializable' || (mode === 'lease' && this.#lease.holds(this.basicStatus()))`,
+        replace: `mode !== 'lease' || this.#lease.holds(this.basicStatus())`,
       },
     ],
   },
@@ -55,18 +56,18 @@ export const clients: readonly Mutant[] = [
     edits: [
       {
         file: 'system/node/node.ts',
-        find: `(mode === 'lease' && this.#holdsLease())`,
-        replace: `this.#holdsLease()`,
+        find: `(mode === 'lease' && this.#lease.holds(this.basicStatus()))`,
+        replace: `this.#lease.holds(this.basicStatus())`,
       },
       {
-        file: 'system/node/node.ts',
-        find: `this.#ports.clock.monotonicMs() < this.#leaseUntilMs`,
-        replace: `this.#ports.clock.wallMs() < this.#leaseUntilMs`,
+        file: 'system/node/lease.ts',
+        find: `this.#clock.monotonicMs() < this.#untilMs`,
+        replace: `this.#clock.wallMs() < this.#untilMs`,
       },
       {
-        file: 'system/node/node.ts',
-        find: `this.#leaseUntilMs = startedMs + this.#leaseMs;`,
-        replace: `this.#leaseUntilMs = this.#ports.clock.wallMs() - this.#ports.clock.monotonicMs() + startedMs + this.#leaseMs;`,
+        file: 'system/node/lease.ts',
+        find: `this.#untilMs = roundStartedMs + this.lengthMs;`,
+        replace: `this.#untilMs = this.#clock.wallMs() - this.#clock.monotonicMs() + roundStartedMs + this.lengthMs;`,
       },
     ],
   },

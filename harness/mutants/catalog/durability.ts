@@ -112,7 +112,7 @@ export const durability: readonly Mutant[] = [
 `,
       },
       {
-        file: 'system/node/node.ts',
+        file: 'system/node/peer-snapshots.ts',
         find: `        if (reader === undefined || this.#stopped) return report(false);`,
         replace: `        if (reader === undefined || this.#stopped) return;`,
       },

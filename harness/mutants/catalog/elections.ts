@@ -89,11 +89,11 @@ export const elections: readonly Mutant[] = [
     seenBy: ['core-liveness'],
     edits: [
       {
-        file: 'system/node/node.ts',
-        find: `      checkQuorum: true,
-      preVote: true,`,
-        replace: `      checkQuorum: false,
-      preVote: false,`,
+        file: 'system/node/core.ts',
+        find: `    checkQuorum: true,
+    preVote: true,`,
+        replace: `    checkQuorum: false,
+    preVote: false,`,
       },
     ],
   },
