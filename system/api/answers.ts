@@ -1,7 +1,7 @@
 import type { Item, RefusalReason, Result, TxnResult } from '../kv/index.ts';
 import { bytesOf } from '../kv/index.ts';
-import type { Applied } from '../node/node.ts';
 import type { ProposalOutcome, Refusal } from '../node/proposals.ts';
+import type { Applied } from '../node/proposer.ts';
 import type { ReadOutcome } from '../node/reads.ts';
 import { bytesJson, toJson } from './parse.ts';
 import { type ApiResponse, failure, json, revisionJson } from './request.ts';

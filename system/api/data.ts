@@ -1,7 +1,8 @@
 import { DEFAULT_LIMITS, encodeCommand, isWithin, type Operation, type Result } from '../kv/index.ts';
 import { ENVELOPE_BYTES } from '../node/envelope.ts';
-import type { Applied, Node } from '../node/node.ts';
+import type { Node } from '../node/node.ts';
 import type { ProposalOutcome } from '../node/proposals.ts';
+import type { Applied } from '../node/proposer.ts';
 import type { Clock } from '../ports.ts';
 import { answer, itemJson, readFailed, refusedByStore, resultJson } from './answers.ts';
 import { type Answer, type Call, methodNotAllowed } from './call.ts';

@@ -1,4 +1,4 @@
-import type { Outcome, Store } from '../kv/index.ts';
+import type { Store } from '../kv/index.ts';
 import { PortError, type Ports } from '../ports.ts';
 import {
   APPEND_THREAD,
@@ -26,14 +26,11 @@ import { PeerLinks } from './peer-links.ts';
 import { PeerSnapshots } from './peer-snapshots.ts';
 import { Persistence } from './persistence.ts';
 import { type ProposalOutcome, Proposals, type Refusal } from './proposals.ts';
-import { Proposer } from './proposer.ts';
+import { type Applied, Proposer } from './proposer.ts';
 import { type ReadOutcome, Reads } from './reads.ts';
 import type { AppliedEntry, Replica } from './replica.ts';
 import { Snapshotter } from './snapshotter.ts';
 import { Ticks } from './ticks.ts';
-
-/** What a proposal gave: the store's outcome, or that the membership has changed. */
-export type Applied = Outcome | 'membership-changed';
 
 /**
  * The loop of one node (docs/ARCHITECTURE.md, "The node's loop"). Whatever comes in is stepped into the core at once and
@@ -59,7 +56,7 @@ export class Node {
   readonly #lease: Lease;
   readonly #ticks: Ticks;
   readonly #leaderWatch: LeaderWatch;
-  readonly #proposer: Proposer<Applied>;
+  readonly #proposer: Proposer;
   readonly #peerSnapshots: PeerSnapshots;
   #isTurnDue = false;
   #stopped = false;

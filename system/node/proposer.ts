@@ -1,14 +1,18 @@
+import type { Outcome } from '../kv/index.ts';
 import { NO_DATA, type ProposalDropped, type RawNode } from '../raft/index.ts';
 import { sealEnvelope } from './envelope.ts';
 import { confChangeOf, type MemberChange } from './member-change.ts';
 import type { ProposalOutcome, Proposals, Refusal } from './proposals.ts';
 
-/** Hands what clients propose to the core: a turn's commands in one call, each change of members in one of its own. */
-export class Proposer<Result> {
-  readonly #raw: RawNode;
-  readonly #proposals: Proposals<Result>;
+/** What a proposal gave: the store's outcome, or that the membership has changed. */
+export type Applied = Outcome | 'membership-changed';
 
-  constructor(raw: RawNode, proposals: Proposals<Result>) {
+/** Hands what clients propose to the core: a turn's commands in one call, each change of members in one of its own. */
+export class Proposer {
+  readonly #raw: RawNode;
+  readonly #proposals: Proposals<Applied>;
+
+  constructor(raw: RawNode, proposals: Proposals<Applied>) {
     this.#raw = raw;
     this.#proposals = proposals;
   }
@@ -38,7 +42,7 @@ export class Proposer<Result> {
   proposeMembers(
     changes: readonly MemberChange[],
     deadlineMs: number,
-    done: (outcome: ProposalOutcome<Result>) => void,
+    done: (outcome: ProposalOutcome<Applied>) => void,
   ): void {
     const { softState, lastIndex } = this.#raw.basicStatus();
     const proposal = this.#proposals.addUnordered(deadlineMs, done);

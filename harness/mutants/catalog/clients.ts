@@ -10,9 +10,8 @@ export const clients: readonly Mutant[] = [
     edits: [
       {
         file: 'system/node/proposer.ts',
-        find: `import { NO_DATA, type ProposalDropped, type RawNode } from '../raft/index.ts';`,
-        replace: `import { decodeCommand } from '../kv/index.ts';
-import { NO_DATA, type ProposalDropped, type RawNode } from '../raft/index.ts';`,
+        find: `import type { Outcome } from '../kv/index.ts';`,
+        replace: `import { decodeCommand, type Outcome } from '../kv/index.ts';`,
       },
       {
         file: 'system/node/proposer.ts',
