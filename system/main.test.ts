@@ -200,36 +200,59 @@ t.test('an audit whose last line was cut goes on with a line of its own', async 
   t.match(readFileSync(path, 'utf8'), /^\{"type":"start"/, 'also when no line was whole');
 });
 
-const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0;
-t.test(
-  'a disk that fails: the process says so, acknowledges nothing and exits with 70',
+/** How each write of a process to its disk is made to fail, and with what. Neither is a full disk, so nothing to wait for. */
+const brokenDisks = [
   {
-    skip: hasPrlimit ? false : 'without prlimit (util-linux) no real write can be made to fail',
+    code: 'EFBIG',
+    tool: 'prlimit',
+    break: async (pid: number) => spawnSync('prlimit', ['--pid', String(pid), '--fsize=0:0']).status === 0,
   },
-  async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'splitbrain-main-'));
-    const [peer] = await freePorts(1);
-    const url = `http://127.0.0.1:${peer}`;
-    const node = new Process(['--id', '1', '--cluster', url, '--port', '0', '--data-dir', folder]);
-    const { exchange, close } = createHttpExchange();
-    t.teardown(async () => {
-      await node.end('SIGKILL');
-      await close();
-      rmSync(folder, { recursive: true, force: true });
-    });
-    const client = new Client(`http://127.0.0.1:${(await node.line('listening')).clientPort}`, exchange);
-    await eventually(
-      () => client.put('ready', 'yes'),
-      ({ ok }) => ok,
-    );
-    // From here on each write to a file fails with EFBIG: not a full disk, so nothing to wait for.
-    t.equal(spawnSync('prlimit', ['--pid', String(node.child.pid), '--fsize=0:0']).status, 0);
-    const lost = await client.put('lost', 'x');
-    t.match(lost, { ok: false, outcome: 'unknown' });
-    t.equal(await node.exited, 70);
-    t.match(await node.line('crash'), { level: 'fatal', code: 'EFBIG' });
+  {
+    // The log's write and its sync are one call.
+    code: 'EIO',
+    tool: 'strace',
+    break: async (pid: number) => {
+      const calls = 'pwrite64,pwritev,fdatasync,fsync';
+      const words = ['-f', '-p', String(pid), '-e', `trace=${calls}`, '-e', `inject=${calls}:error=EIO`];
+      const strace = spawn('strace', words, { stdio: ['ignore', 'ignore', 'pipe'] });
+      // It goes on to say what it does, and ends with the process that it is attached to.
+      return new Promise<boolean>((resolve) => {
+        strace.stderr.setEncoding('utf8').on('data', (text: string) => {
+          if (text.includes('attached')) resolve(true);
+        });
+        strace.on('close', () => resolve(false));
+      });
+    },
   },
-);
+];
+for (const { code, tool, break: breakDisk } of brokenDisks) {
+  t.test(
+    `a disk that fails with ${code}: the process says so, acknowledges nothing and exits with 70`,
+    { skip: spawnSync(tool, ['--version']).status === 0 ? false : `without ${tool} no real write can be made to fail` },
+    async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), 'splitbrain-main-'));
+      const [peer] = await freePorts(1);
+      const url = `http://127.0.0.1:${peer}`;
+      const node = new Process(['--id', '1', '--cluster', url, '--port', '0', '--data-dir', folder]);
+      const { exchange, close } = createHttpExchange();
+      t.teardown(async () => {
+        await node.end('SIGKILL');
+        await close();
+        rmSync(folder, { recursive: true, force: true });
+      });
+      const client = new Client(`http://127.0.0.1:${(await node.line('listening')).clientPort}`, exchange);
+      await eventually(
+        () => client.put('ready', 'yes'),
+        ({ ok }) => ok,
+      );
+      t.ok(await breakDisk(node.child.pid!), `${tool} may break it`);
+      const lost = await client.put('lost', 'x');
+      t.match(lost, { ok: false, outcome: 'unknown' });
+      t.equal(await node.exited, 70);
+      t.match(await node.line('crash'), { level: 'fatal', code });
+    },
+  );
+}
 
 t.test('TLS for clients, mutual TLS for peers', async (t) => {
   const keys = mkdtempSync(join(tmpdir(), 'splitbrain-keys-'));

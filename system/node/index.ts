@@ -195,7 +195,9 @@ async function handOver(ports: Ports, node: Node): Promise<void> {
     .sort((a, b) => b.match - a.match)[0];
   if (best === undefined || node.transferLeader(best.id) !== undefined) return;
   const deadlineMs = ports.clock.monotonicMs() + 2 * config.electionTicks * config.tickMs;
-  while (node.basicStatus().softState.role === 'leader' && ports.clock.monotonicMs() < deadlineMs) {
+  // Until another is heard of as leader: our vote for it may still be on its way, through the disk.
+  const isOpen = () => [NONE, config.id].includes(node.basicStatus().softState.leader);
+  while (isOpen() && ports.clock.monotonicMs() < deadlineMs) {
     await new Promise<void>((resolve) => {
       ports.clock.setTimer(10, resolve);
     });
