@@ -45,7 +45,10 @@ export function settingOf<T extends Setting['type']>({ setting }: Chosen, type: 
   return setting as Extract<Setting, { type: T }>;
 }
 
-type OptionalPower = Exclude<{ [K in keyof World]-?: undefined extends World[K] ? K : never }[keyof World], 'moments'>;
+type Method = (...words: never[]) => unknown;
+type OptionalPower = {
+  [K in keyof World]-?: undefined extends World[K] ? (NonNullable<World[K]> extends Method ? K : never) : never;
+}[keyof World];
 
 /**
  * What only some worlds can do.

@@ -20,6 +20,7 @@ export function stepAt(
 
 /** A world is not asked for variants that need more than it has, as moments to react to: the kind has others. */
 export function isPossible(world: World, { setting }: Chosen): boolean {
+  if (setting?.type === 'clock' && setting.clock.monotonicRate !== 1) return world.bendsWallClocksOnly !== true;
   if (setting?.type === 'members') return setting.members.replaced.length === 0 || world.removeMember !== undefined;
   if (setting?.type !== 'reaction') return true;
   const { reaction } = setting;

@@ -182,6 +182,8 @@ export interface Happening {
 
 export interface World {
   readonly nodes: readonly NodeId[];
+  /** Monotonic time stays as it is here. */
+  readonly bendsWallClocksOnly?: boolean;
   /** The nodes that now believe to be leader; asked of the nodes themselves, so it may be none or several. */
   primaries(): Promise<readonly NodeId[]>;
   /** Stops messages on exactly these links, instead of whatever was cut before. An empty list heals. */

@@ -28,7 +28,7 @@ async function doctor({ json }: Awaited<ReturnType<typeof builder>['argv']>): Pr
   const powers = Object.keys(mechanisms) as Power[];
   const rows = (await Promise.all(powers.map(rowsOf))).flat();
   const without = powers.filter((power) => !rows.some((row) => row.power === power && row.chosen));
-  if (json) console.log(JSON.stringify({ mechanisms: rows, without: without.flatMap(kindsFor) }));
+  if (json) console.log(JSON.stringify({ mechanisms: rows, without: without.flatMap(kindsOf) }));
   else console.log(table(rows, without));
   return without.length === 0 ? exitCodes.valid : exitCodes.unknown;
 }
@@ -38,11 +38,7 @@ async function rowsOf(power: Power): Promise<readonly Row[]> {
     mechanisms[power].map(async ({ name, how, probe }) => ({ mechanism: name, how, missing: await probe() })),
   );
   const best = probed.findIndex(({ missing }) => missing === undefined);
-  return probed.map((row, at) => ({ power, kinds: kindsFor(power), ...row, chosen: at === best }));
-}
-
-function kindsFor(power: Power): readonly string[] {
-  return power === 'network' ? ['partition of other stores'] : kindsOf(power);
+  return probed.map((row, at) => ({ power, kinds: kindsOf(power), ...row, chosen: at === best }));
 }
 
 function table(rows: readonly Row[], without: readonly Power[]): string {
@@ -56,7 +52,7 @@ function table(rows: readonly Row[], without: readonly Power[]): string {
   const widths = header.map((_, column) => Math.max(...[header, ...lines].map((line) => line[column]!.length)));
   const told = [header, ...lines].map((line) => line.map((cell, column) => cell.padEnd(widths[column]!)).join('  '));
   const end =
-    without.length === 0 ? 'every fault can be done here' : `cannot be done here: ${without.flatMap(kindsFor)}`;
+    without.length === 0 ? 'every fault can be done here' : `cannot be done here: ${without.flatMap(kindsOf)}`;
   return [...told.map((line) => line.trimEnd()), '', end].join('\n');
 }
 

@@ -86,14 +86,17 @@ export class CallTracer {
     const counts = { carriedOut: 0, injected: 0, delayed: 0 };
     const waiting = new Set(pids.map(String));
     let complaint = 'strace did not start';
+    let isOne = false;
     const attached = new Promise<boolean>((resolve) => {
       if (subprocess.stderr === null) return resolve(false);
       const lines = createInterface({ input: subprocess.stderr });
       lines.on('line', (line) => {
-        const seen = /^strace: Process (\d+) attached/.exec(line)?.[1];
-        if (seen !== undefined && waiting.delete(seen) && waiting.size === 0) resolve(true);
-        else if (line.startsWith('strace: ') && seen === undefined) complaint = line;
-        else count(line, counts);
+        const [, seen, gone] = attachments.exec(line) ?? [];
+        if (seen === undefined && gone === undefined) count(line, counts);
+        if (seen === undefined && line.startsWith('strace: ')) complaint = line;
+        // Of many processes some may have ended by now.
+        isOne ||= seen !== undefined;
+        if (waiting.delete(seen ?? gone ?? '') && waiting.size === 0) resolve(isOne);
       });
       lines.on('close', () => resolve(false));
     });
@@ -140,6 +143,9 @@ export async function tryCallTracer(reaper: TracerReaper): Promise<void> {
     if (sleeper.pid !== undefined) reaper.processGone(sleeper.pid);
   }
 }
+
+/** What strace says of a process that it was to attach to: that it did, or that there is none. */
+const attachments = /^strace: (?:Process (\d+) attached|attach: ptrace\(\w+, (\d+)\): No such process)/;
 
 type StraceOptions = ReturnType<typeof straceOptions>;
 

@@ -5,6 +5,7 @@ import { tryCallTracer } from './call-tracer.ts';
 import { findHierarchy } from './control-group.ts';
 import { debianPath } from './debian-path.ts';
 import { tryExt4Disk } from './ext4-disk.ts';
+import { findFakeTime, tryFakeTime } from './faked-clock.ts';
 import { startReaper } from './reaper.ts';
 
 /** One way to do a fault. */
@@ -23,13 +24,22 @@ export interface Missing {
   readonly needsRoot?: true;
 }
 
-/** What a fault needs of a world, each with its mechanisms, best first; `network` is for other people's stores. */
+/** What a fault needs of a world, each with its mechanisms, best first; `foreign…` is for other people's stores. */
 export const mechanisms = {
   links: [
     mechanism('tcp-proxy', 'a proxy before each node’s peer port counts, drops, delays and repeats whole frames'),
   ],
-  network: [
+  foreignNetwork: [
     mechanism('namespaces', 'a network namespace a node, joined by a bridge with packet filters', networkNamespaces),
+  ],
+  foreignRate: [mechanism('tc-tbf', 'a token bucket on a node’s interface in its namespace', tokenBucket)],
+  foreignDisk: [mechanism('strace', 'strace answers, delays or ends the process in its system calls', strace)],
+  foreignClock: [
+    mechanism(
+      'libfaketime',
+      'a library in the program bends its wall clock: of postgres; not of Go, nor redis',
+      fakeTime,
+    ),
   ],
   pause: [mechanism('sigstop', 'SIGSTOP and SIGCONT')],
   kill: [mechanism('sigkill', 'SIGKILL')],
@@ -55,6 +65,8 @@ export const mechanisms = {
 } as const satisfies { readonly [power: string]: readonly Mechanism[] };
 
 export type Power = keyof typeof mechanisms;
+
+const ofOthers = ' of other stores';
 
 /** Each name once. */
 export const mechanismNames: readonly string[] = [
@@ -87,7 +99,20 @@ const powersOf: { readonly [kind: string]: readonly Power[] } = {
   'starve-cpu': ['cpu'],
   'starve-memory': ['memory'],
   'starve-descriptors': ['descriptors'],
+  [foreign('partition')]: ['foreignNetwork'],
+  [foreign('loss')]: ['foreignNetwork'],
+  [foreign('slow-link')]: ['foreignNetwork', 'foreignRate'],
+  [foreign('disk-slow')]: ['foreignDisk'],
+  [foreign('disk-hung')]: ['foreignDisk'],
+  [foreign('disk-error')]: ['foreignDisk'],
+  [foreign('disk-crash')]: ['foreignDisk'],
+  [foreign('clock')]: ['foreignClock'],
 };
+
+/** The name of a kind of fault as it is done to other people's stores. */
+export function foreign(kind: string): string {
+  return `${kind}${ofOthers}`;
+}
 
 /** The kinds of faults that need it. */
 export function kindsOf(power: Power): readonly string[] {
@@ -118,7 +143,7 @@ export function mechanismsByKind(kinds: readonly string[], chosen: Chosen): { re
   return Object.fromEntries(
     kinds.map((kind) => {
       const names = (powersOf[kind] ?? []).map((power) => chosen[power]);
-      return [kind, names.join(', ') || 'the store’s own interface'];
+      return [kind.replace(ofOthers, ''), names.join(', ') || 'the store’s own interface'];
     }),
   );
 }
@@ -147,6 +172,33 @@ async function networkNamespaces(): Promise<Missing | undefined> {
   if (missing !== undefined) return missing;
   const { failed, stderr } = await execa('unshare', [isRoot() ? '-nm' : '-Urnm', 'true'], { reject: false });
   return failed ? { reason: stderr.split('\n')[0] || 'unshare failed', needsRoot: true } : undefined;
+}
+
+/** Needs the namespaces, too. */
+async function tokenBucket(): Promise<Missing | undefined> {
+  const absent = (await networkNamespaces()) ?? (await programs('iproute2', 'tc'));
+  if (absent !== undefined) return absent;
+  const script = 'ip link set lo up && tc qdisc add dev lo root tbf rate 8kbit burst 3000 latency 1s';
+  const { failed, stderr } = await execa('unshare', [isRoot() ? '-n' : '-Urn', 'sh', '-c', script], {
+    reject: false,
+    env: { PATH: `${process.env.PATH}:${debianPath}` },
+  });
+  return failed ? { reason: stderr.split('\n')[0] || 'tc failed' } : undefined;
+}
+
+/** What the library keeps in /dev/shm goes with a mount of its own, which takes root. */
+async function fakeTime(): Promise<Missing | undefined> {
+  if (findFakeTime() === undefined) return { reason: 'there is no libfaketime', install: 'faketime' };
+  if (!isRoot()) return { reason: 'what it leaves in /dev/shm could not be removed', needsRoot: true };
+  const reaper = await startReaper();
+  try {
+    await tryFakeTime(reaper.temporaryFolder('clock'));
+    return undefined;
+  } catch (error) {
+    return { reason: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await reaper.close();
+  }
 }
 
 /** Makes a file system, shuts it down and mounts it again: loop devices may be there and still not be allowed. */

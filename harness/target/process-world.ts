@@ -1,15 +1,17 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClockFault, Disturbance, Effect, Link, NodeId } from '../../nemesis/world.ts';
+import type { ClockFault, DiskFault, Disturbance, Effect, Link, NodeId } from '../../nemesis/world.ts';
 import { LineWriter } from '../../results/store/append.ts';
 import { files } from '../../results/store/layout.ts';
 import { freePort } from '../cluster/client-ports.ts';
 import type { ProcessRecord } from '../cluster/exits.ts';
+import { chooseMechanisms, foreign, type Chosen as Mechanisms, mechanismsByKind } from '../cluster/mechanisms.ts';
 import { createNetwork, type Network } from '../cluster/network/network.ts';
 import { NodeLog } from '../cluster/node-log.ts';
 import { type Reaper, startReaper } from '../cluster/reaper.ts';
 import { thisMachine } from './machine.ts';
+import { NodeHardware } from './node-hardware.ts';
 import { ServerProcess, type ServerSpec } from './server-process.ts';
 import { SshMachine } from './ssh-machine.ts';
 import type { SetUp } from './target.ts';
@@ -17,6 +19,9 @@ import type { ServerWorld } from './user-target.ts';
 
 /** What can be done to any program. */
 export const processFaults: readonly string[] = ['partition', 'pause', 'kill', 'loss', 'slow-link'];
+
+/** What can be done to the disk of a program that syncs, and the first two also when a failed sync does not end it. */
+export const diskFaults: readonly string[] = ['disk-slow', 'disk-hung', 'disk-error', 'disk-crash'];
 
 /** What can be done to one on another computer. */
 export const remoteFaults: readonly string[] = ['pause', 'kill'];
@@ -40,6 +45,7 @@ interface Place {
   readonly log: NodeLog;
   readonly records: LineWriter<ProcessRecord>;
   readonly servers: ServerProcess[];
+  readonly hardware: NodeHardware;
 }
 
 /**
@@ -50,6 +56,7 @@ export class ProcessWorld implements ServerWorld {
   readonly nodes: readonly NodeId[];
   readonly mechanisms: { readonly [kind: string]: string };
   readonly random: (bound: number) => number;
+  readonly bendsWallClocksOnly = true;
   readonly reaper: Reaper;
   readonly #options: ProcessWorldOptions;
   /** Undefined: all nodes are on the loopback, and no link can be cut. */
@@ -66,6 +73,7 @@ export class ProcessWorld implements ServerWorld {
     reaper: Reaper,
     network: Network | undefined,
     machines: ReadonlyMap<NodeId, SshMachine>,
+    chosen: Mechanisms,
   ) {
     const { nodes, setUp } = options;
     this.nodes = nodes;
@@ -74,6 +82,7 @@ export class ProcessWorld implements ServerWorld {
     this.mechanisms = {
       pause: 'sigstop',
       kill: 'sigkill',
+      ...mechanismsByKind(foreignKinds(setUp.faults), chosen),
       ...(network === undefined
         ? {}
         : { partition: network.mechanism, loss: network.mechanism, 'slow-link': 'tc-tbf' }),
@@ -86,7 +95,8 @@ export class ProcessWorld implements ServerWorld {
         const folder = join(setUp.folder, files.nodes, node);
         mkdirSync(folder, { recursive: true });
         const log = new NodeLog(join(folder, files.log));
-        return [node, { folder, log, records: new LineWriter(join(folder, files.exits)), servers: [] }];
+        const records = new LineWriter(join(folder, files.exits));
+        return [node, { folder, log, records, servers: [], hardware: new NodeHardware(reaper) }];
       }),
     );
   }
@@ -108,8 +118,9 @@ export class ProcessWorld implements ServerWorld {
           machines.set(node, await SshMachine.reach(host, setUp.ssh, reaper));
         }
       }
+      const chosen = await chooseMechanisms(foreignKinds(setUp.faults), []);
       const network = needed.length > 0 ? await networkOf(nodes, reaper, needed) : undefined;
-      return new ProcessWorld(options, reaper, network, machines);
+      return new ProcessWorld(options, reaper, network, machines, chosen);
     } catch (error) {
       for (const machine of machines.values()) await machine.close();
       await reaper.close();
@@ -161,11 +172,10 @@ export class ProcessWorld implements ServerWorld {
 
   /** The node has this server, too, and starts it after those that it has already. */
   add(node: NodeId, spec: ServerSpec): ServerProcess {
-    const { log, records, servers } = this.#place(node);
-    const [command, ...words] = this.#network?.command(node, [spec.command, ...spec.arguments]) ?? [
-      spec.command,
-      ...spec.arguments,
-    ];
+    const place = this.#place(node);
+    const { log, records, servers } = place;
+    const given = [spec.command, ...spec.arguments] as const;
+    const [command, ...words] = this.#network?.command(node, given) ?? given;
     const server = new ServerProcess(
       { ...spec, command, arguments: words },
       {
@@ -175,9 +185,11 @@ export class ProcessWorld implements ServerWorld {
         reaper: this.reaper,
         machine: this.#machines.get(node) ?? thisMachine,
         now: this.#options.setUp.now,
+        onExit: (exit) => place.hardware.ended(exit),
       },
     );
     servers.push(server);
+    if (spec.endsOnFailedSync !== undefined) place.hardware.carries(server, spec.endsOnFailedSync);
     return server;
   }
 
@@ -215,6 +227,15 @@ export class ProcessWorld implements ServerWorld {
       await this.stop();
       throw error;
     }
+  }
+
+  /**
+   * For a server in C whose wall clock is to be bent, where that was asked for.
+   * @param wallMs what its clock says now; undefined when it does not answer
+   * @returns variables for its process: none where its clock stays as it is
+   */
+  bendable(node: NodeId, wallMs: () => Promise<number | undefined>): { readonly [name: string]: string } {
+    return this.#options.setUp.faults.includes('clock') ? this.#place(node).hardware.tells(wallMs) : {};
   }
 
   isUp(node: NodeId): boolean {
@@ -262,7 +283,8 @@ export class ProcessWorld implements ServerWorld {
 
   /** Proven by the signal that ended them. */
   async kill(node: NodeId): Promise<Effect> {
-    const { servers } = this.#place(node);
+    const { servers, hardware } = this.#place(node);
+    hardware.ending();
     const pids = pidsOf(servers);
     const exits = await Promise.all(servers.map((server) => server.kill()));
     const seen = exits.filter((exit) => exit !== undefined);
@@ -280,9 +302,12 @@ export class ProcessWorld implements ServerWorld {
     return this.#halt(node, 'paused', (server) => server.resume());
   }
 
-  async setClock(_: NodeId, { wallOffsetMs, wallRate, monotonicRate }: ClockFault): Promise<Effect> {
-    if (wallOffsetMs !== 0 || wallRate !== 1 || monotonicRate !== 1) throw new Error('these clocks cannot be bent');
-    return { effect: 'moot', mechanism: 'none', proof: { reason: 'it is so already' } };
+  async setClock(node: NodeId, fault: ClockFault): Promise<Effect> {
+    return this.#place(node).hardware.setClock(fault);
+  }
+
+  async setDisk(node: NodeId, fault: DiskFault | undefined): Promise<Effect> {
+    return this.#place(node).hardware.setDisk(fault);
   }
 
   async sleep(ms: number): Promise<void> {
@@ -297,7 +322,8 @@ export class ProcessWorld implements ServerWorld {
 
   async #stop(): Promise<void> {
     this.#ended.abort();
-    for (const { servers, log, records } of this.#places.values()) {
+    for (const { servers, log, records, hardware } of this.#places.values()) {
+      hardware.close();
       await Promise.all(servers.map((server) => server.stop()));
       records.close();
       await log.close();
@@ -308,9 +334,12 @@ export class ProcessWorld implements ServerWorld {
   }
 
   async #startServers(node: NodeId): Promise<void> {
-    for (const server of this.#place(node).servers) {
+    const { servers, hardware } = this.#place(node);
+    if (hardware.unusable !== undefined) throw new Error(hardware.unusable);
+    for (const server of servers) {
       if (server.state === 'down' && !this.#ended.signal.aborted) await server.start();
     }
+    await hardware.started();
   }
 
   async #halt(
@@ -335,6 +364,11 @@ export class ProcessWorld implements ServerWorld {
 
 function pidsOf(servers: readonly ServerProcess[]): string {
   return servers.map(({ pid }) => pid ?? '-').join(' ');
+}
+
+/** The kinds that take a mechanism of other programs' than ours, by the names that mechanisms go by. */
+function foreignKinds(kinds: readonly string[]): readonly string[] {
+  return kinds.filter((kind) => kind === 'clock' || diskFaults.includes(kind)).map(foreign);
 }
 
 /** @throws saying which faults cannot be had */

@@ -18,6 +18,11 @@ export interface ServerSpec {
   readonly environment?: { readonly [name: string]: string };
   /** The working directory. */
   readonly folder?: string;
+  /**
+   * It syncs what it acknowledges, so that its disk can be broken by strace. @returns whether its end is one that a failed
+   * sync makes it come to
+   */
+  readonly endsOnFailedSync?: (exit: Exit) => boolean;
   /** Whether it serves by now; asked again and again after it was started, until it says so. */
   ready(): Promise<boolean>;
   /** Takes its standard output, for a program that speaks there; what it is not given goes to the node's log. */
@@ -32,6 +37,8 @@ export interface ServerContext {
   readonly machine: Machine;
   /** Nanoseconds since the start of the run. */
   readonly now: () => number;
+  /** Called when it has ended, before anything that waits for it goes on. */
+  readonly onExit: (exit: Exit) => void;
 }
 
 /** How a process ended. */
@@ -57,10 +64,26 @@ export class ServerProcess {
   readonly #context: ServerContext;
   #running: Running | undefined;
   #isPaused = false;
+  /** An end of its own that it was made to come to. */
+  #isExpected: ((exit: Exit, lastLogLines: readonly string[]) => boolean) | undefined;
 
   constructor(spec: ServerSpec, context: ServerContext) {
     this.spec = spec;
     this.#context = context;
+  }
+
+  /** undefined while it is down */
+  get exited(): Promise<Exit> | undefined {
+    return this.#running?.exited;
+  }
+
+  get lastLogLines(): readonly string[] {
+    return this.#context.log.lastLines;
+  }
+
+  /** From now on such an end counts as ordered; undefined: no longer. */
+  expect(_: string, isExpected: ((exit: Exit, lastLogLines: readonly string[]) => boolean) | undefined): void {
+    this.#isExpected = isExpected;
   }
 
   get state(): 'down' | 'up' | 'paused' {
@@ -174,9 +197,10 @@ export class ServerProcess {
         subprocess.once('close', (code: number | null, signal: string | null) => {
           this.#running = undefined;
           reaper.processGone(pid);
-          const { ordered } = running;
+          const ordered = running.ordered || this.#isExpected?.({ code, signal }, log.lastLines) === true;
           const lastLogLines = ordered ? [] : log.lastLines;
           records.append({ type: 'exit', time: now(), pid, ordered, code, signal, lastLogLines });
+          this.#context.onExit({ code, signal });
           resolve({ code, signal });
         });
       }),

@@ -1,6 +1,6 @@
 import { createHttpExchange } from '../../../system/client/index.ts';
 import { kvClient, kvWorkloads } from '../kv-operations.ts';
-import { ProcessWorld, processFaults, remoteFaults } from '../process-world.ts';
+import { diskFaults, ProcessWorld, processFaults, remoteFaults } from '../process-world.ts';
 import { programFor } from '../program.ts';
 import { type NodeStatus, nodeNames, type SetUp, type System, type Target } from '../target.ts';
 import { storeOver } from '../versioned-store.ts';
@@ -19,7 +19,7 @@ export const etcd: Target = {
   name: 'etcd',
   workloads: kvWorkloads,
   audited: false,
-  faults: processFaults,
+  faults: [...processFaults, ...diskFaults],
   nodes: { default: 3, most: 9 },
   remoteFaults,
   options: {
@@ -64,6 +64,8 @@ export const etcd: Target = {
           ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
           ...['--initial-cluster', cluster, '--initial-cluster-state', 'new'],
         ],
+        // It panics when its log cannot be synced.
+        endsOnFailedSync: ({ code }) => code !== 0,
         // The client port answers only once there is a leader; a node started among dead ones is up without.
         ready: () => answers(`${peerReach}/version`),
       });

@@ -1,6 +1,8 @@
 import { chownSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { z } from 'zod';
+import { ownSharedMemory } from '../../cluster/faked-clock.ts';
 import { ProcessWorld } from '../process-world.ts';
 import { findProgram, ProgramMissing } from '../program.ts';
 import { nodeNames, type SetUp, type System, type Target } from '../target.ts';
@@ -23,7 +25,7 @@ export const postgres: Target = {
   name: 'postgres',
   workloads: postgresWorkloads,
   audited: false,
-  faults: ['pause', 'kill'],
+  faults: ['pause', 'kill', 'clock', 'disk-slow', 'disk-hung'],
   nodes: { default: 1, most: 1 },
   options: {
     isolation: {
@@ -55,16 +57,29 @@ export const postgres: Target = {
       // Below the system's temporary folder: the server's account cannot go everywhere that the harness can.
       const folder = world.reaper.temporaryFolder('postgres');
       const as = asServerAccount(folder);
+      const own = process.getuid?.() === 0 ? ownSharedMemory : [];
       const data = join(folder, 'data');
       const words = [...as, initdb, '-D', data, '-U', user, '--auth=trust', '--encoding=UTF8', '--no-locale'];
       await runOnce(words, world.reaper.environment);
-      const [command = program, ...more] = [...as, program];
+      const wallMs = async (): Promise<number | undefined> => {
+        const session = await open(statusTimeoutMs);
+        try {
+          const { rows } = await session.run('select extract(epoch from clock_timestamp()) * 1000 as ms');
+          return Number(z.array(z.object({ ms: z.coerce.number() })).parse(rows)[0]?.ms);
+        } finally {
+          session.close();
+        }
+      };
+      const variables = Object.entries(world.bendable(node, wallMs)).map(([name, value]) => `${name}=${value}`);
+      const [command = program, ...more] = [...own, ...as, 'env', ...variables, program];
       const settings = [
         `max_connections=${connectionsMax}`,
         'listen_addresses=127.0.0.1',
         `port=${port}`,
         // Transactions that wait for each other, as those of a few keys often do, would wait for a second.
         'deadlock_timeout=50ms',
+        // In the data folder, where nothing is left of it.
+        'dynamic_shared_memory_type=mmap',
         // After a kill, the whole file system at once: file by file takes seconds.
         'recovery_init_sync_method=syncfs',
       ];
@@ -73,6 +88,8 @@ export const postgres: Target = {
         command,
         arguments: [...more, '-D', data, '-k', folder, ...settings.flatMap((setting) => ['-c', setting])],
         folder,
+        // A failed sync ends it only to begin again by itself, which no fault here is about.
+        endsOnFailedSync: () => false,
         ready: answers,
       });
       await world.startAll();

@@ -30,7 +30,7 @@ export const redis: Target = {
   name: 'redis',
   workloads: redisWorkloads,
   audited: false,
-  faults: processFaults,
+  faults: [...processFaults, 'disk-slow', 'disk-hung'],
   nodes: { default: 3, most: 9 },
   remoteFaults,
   options: {},
@@ -96,7 +96,14 @@ async function addServers(
     `sentinel failover-timeout ${group} ${failoverTimeoutMs}`,
   ]);
   const ready = (address: string) => () => pongs(address);
-  world.add(node, { name: 'redis', command: program, arguments: [serverFile], ready: ready(server) });
+  world.add(node, {
+    name: 'redis',
+    command: program,
+    arguments: [serverFile],
+    // It goes on after a failed sync of its file.
+    endsOnFailedSync: () => false,
+    ready: ready(server),
+  });
   const words = [sentinelFile, '--sentinel'];
   world.add(node, { name: 'sentinel', command: program, arguments: words, ready: ready(sentinel) });
 }
