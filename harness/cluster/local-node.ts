@@ -237,10 +237,12 @@ export class LocalNode {
     }
     this.#state = 'paused';
     this.#process.signal('SIGSTOP');
-    const state = await stateOf(pid, (letter) => letter === 'T');
+    const state = await stateOf(pid, isStopped);
     const stray = this.#options.siblings().filter((other) => other.isStray());
     if (state === undefined) return { effect: 'moot', mechanism, proof: { pid, state: 'ended' } };
-    const effect = state === 'T' && stray.length === 0 ? 'proven' : 'ineffective';
+    // One that is traced is shown as such, paused or not.
+    const seen = state === 't' ? 'moot' : state === 'T' ? 'proven' : 'ineffective';
+    const effect = stray.length === 0 ? seen : 'ineffective';
     return { effect, mechanism, proof: { pid, state, siblingsStopped: stray.map((node) => node.id).join(' ') } };
   }
 
@@ -339,6 +341,11 @@ export class LocalNode {
     const driftMs = (fault.wallRate - 1) * (now.monotonicMs[0] - setAt.monotonicMs[0]);
     this.#clock = { fault: { ...fault, wallOffsetMs: fault.wallOffsetMs + driftMs }, setAt: now };
   }
+}
+
+/** Stopped by a signal, or in the hands of a tracer, which hides whether it is. */
+function isStopped(letter: string): boolean {
+  return letter === 'T' || letter === 't';
 }
 
 /** Now. */

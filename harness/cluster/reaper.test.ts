@@ -24,11 +24,12 @@ const harness = (folder: string): string => `
   console.log(JSON.stringify({ temporary }));
   const cluster = await startCluster({
     nodes: 3, folder: ${JSON.stringify(folder)}, main: ${JSON.stringify(main)}, random: () => 0, now: () => 0, reaper,
-    faults: ['starve-cpu', 'power-loss'], wantedMechanisms: ['ext4'],
+    faults: ['starve-cpu', 'power-loss', 'disk-hung'], wantedMechanisms: ['ext4', 'strace'],
   });
   const paused = await cluster.pause('1');
   await cluster.cut([{ from: '2', to: '3' }]);
   await cluster.starve('2', { of: 'cpu' });
+  await cluster.setDisk('3', { type: 'hung' });
   console.log(JSON.stringify({ paused: paused.effect, addresses: cluster.nodes.map((node) => cluster.address(node)) }));
   await cluster.sleep(1e9);
 `;
@@ -82,14 +83,16 @@ t.test('when the harness is killed in the middle of faults, nothing is left', as
   const { paused, addresses } = JSON.parse(lines[1]!) as { paused: string; addresses: string[] };
   const children = childrenOf(child.pid!);
   t.equal(paused, 'proven');
-  t.equal(children.length, 4, 'three nodes and the reaper');
+  const { power, disk } = await chooseMechanisms(['power-loss', 'disk-hung'], ['ext4', 'strace']);
+  const tracers = children.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'latin1').trim() === 'strace');
+  t.equal(tracers.length, disk === 'strace' ? 1 : 0, 'what holds the calls of one node');
+  t.equal(children.length - tracers.length, 4, 'three nodes and the reaper');
   t.ok(existsSync(temporary));
   const hierarchy = findHierarchy('cpu');
   const groups = (): readonly string[] =>
     hierarchy === undefined
       ? []
       : readdirSync(hierarchy.folder).filter((name) => children.some((pid) => name.includes(`-${pid}-`)));
-  const { power } = await chooseMechanisms(['power-loss'], ['ext4']);
   t.equal(mountsBelow(folder).length, power === 'ext4' ? 3 : 0, 'a file system a node, where they can be had');
   t.equal(groups().length, hierarchy === undefined ? 0 : 1, 'the control group of the one that is starved');
   child.kill('SIGKILL');

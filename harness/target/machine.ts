@@ -24,11 +24,12 @@ export interface Machine {
 
 /**
  * Whether a state of `/proc/PID/stat`, undefined when there is no such process, is what is expected. One that has ended
- * stays a zombie for as long as its parent, which may be stopped itself, does not wait for it.
+ * stays a zombie for as long as its parent, which may be stopped itself, does not wait for it. One that is traced (t) is shown as such,
+ * stopped or not.
  */
 export function isExpected(state: string | undefined, expected: Expected): boolean {
   if (expected === 'running') return state !== 'T';
-  return state === undefined || state === 'Z' || (expected === 'stopped' && state === 'T');
+  return state === undefined || state === 'Z' || (expected === 'stopped' && (state === 'T' || state === 't'));
 }
 
 export const thisMachine: Machine = {

@@ -268,10 +268,12 @@ export class ProcessWorld implements ServerWorld {
   /** Proven by new processes that serve. */
   async start(node: NodeId): Promise<Effect> {
     const mechanism = 'sigkill';
-    const { servers } = this.#place(node);
+    const { servers, hardware } = this.#place(node);
     const state = servers.map((server) => server.state).join(' ');
     if (this.#ended.signal.aborted) return { effect: 'moot', mechanism, proof: { reason: 'the run has ended' } };
     if (!servers.some((server) => server.state === 'down')) return { effect: 'moot', mechanism, proof: { state } };
+    const { unusable } = hardware;
+    if (unusable !== undefined) return { effect: 'moot', mechanism, proof: { reason: unusable } };
     try {
       await this.#startServers(node);
       return { effect: 'proven', mechanism, proof: { state, pids: pidsOf(servers) } };
@@ -335,7 +337,6 @@ export class ProcessWorld implements ServerWorld {
 
   async #startServers(node: NodeId): Promise<void> {
     const { servers, hardware } = this.#place(node);
-    if (hardware.unusable !== undefined) throw new Error(hardware.unusable);
     for (const server of servers) {
       if (server.state === 'down' && !this.#ended.signal.aborted) await server.start();
     }
@@ -351,8 +352,10 @@ export class ProcessWorld implements ServerWorld {
     const servers = this.#place(node).servers.filter(({ state }) => state === from);
     if (servers.length === 0) return { effect: 'moot', mechanism, proof: { reason: `not ${from}` } };
     const seen = await Promise.all(servers.map(act));
-    const effect = seen.every(({ reached }) => reached) ? 'proven' : 'ineffective';
-    return { effect, mechanism, proof: { pids: pidsOf(servers), states: seen.map(({ states }) => states).join(' ') } };
+    const states = seen.map((server) => server.states).join(' ');
+    const isHidden = from === 'up' && states.includes('t');
+    const effect = !seen.every(({ reached }) => reached) ? 'ineffective' : isHidden ? 'moot' : 'proven';
+    return { effect, mechanism, proof: { pids: pidsOf(servers), states } };
   }
 
   #place(node: NodeId): Place {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
+import { chooseMechanisms } from '../cluster/mechanisms.ts';
 import { processStat } from '../cluster/proc.ts';
 import { signalTree, treeOf } from './process-tree.ts';
 import { ProcessWorld } from './process-world.ts';
@@ -160,6 +161,55 @@ t.test('a child that ended while its parent could not wait for it does not keep 
   await world.startAll();
   t.match(await world.pause('1'), { effect: 'proven', proof: { states: 'TZ' } });
   t.match(await world.resume('1'), { effect: 'proven' });
+});
+
+t.test('the disk of any server is broken by strace', async (t) => {
+  const { disk } = await chooseMechanisms(['disk-hung'], ['strace']);
+  if (disk !== 'strace') return t.comment('skipped: strace cannot be had');
+  const folder = t.testdir();
+  const world = await ProcessWorld.create({
+    nodes: ['1'],
+    setUp: { folder, faults: ['disk-hung'], random: () => 0, now: () => 0 },
+    primaries: async () => ['1'],
+  });
+  t.teardown(() => world.stop());
+  t.match(world.mechanisms, { 'disk-hung': 'strace' });
+  const writer = `
+    const fs = require('node:fs');
+    const file = fs.openSync(${JSON.stringify(join(folder, 'file'))}, 'w');
+    const write = () => fs.write(file, 'x', 0, () => fs.fdatasync(file, (error) => error ? process.exit(9) : setTimeout(write, 5)));
+    write();`;
+  world.add('1', {
+    name: 'writer',
+    command: process.execPath,
+    arguments: ['-e', writer],
+    endsOnFailedSync: ({ code }) => code === 9,
+    ready: async () => true,
+  });
+  await world.startAll();
+  for (const fault of [{ type: 'slow', delayMs: 30 }, { type: 'hung' }, { type: 'lying' }] as const) {
+    t.match(await world.setDisk('1', fault), { effect: 'proven', mechanism: 'strace' }, fault.type);
+    t.match(await world.pause('1'), { effect: 'moot' }, 'whether it is paused is hidden');
+    t.match(await world.resume('1'), { effect: 'proven' });
+    t.match(await world.setDisk('1', undefined), { effect: 'proven' });
+  }
+  t.match(await world.setDisk('1', { type: 'hung' }), { effect: 'proven' });
+  t.match(await world.kill('1'), { effect: 'proven', proof: { signals: 'SIGKILL' } });
+  t.match(await world.start('1'), { effect: 'moot', proof: { reason: 'its disk is hung' } });
+  await world.setDisk('1', undefined);
+  t.match(await world.start('1'), { effect: 'proven' });
+  t.match(await world.setDisk('1', { type: 'sync-error', after: 3 }), { effect: 'proven', proof: { code: 9 } });
+  t.match(await world.start('1'), { effect: 'proven' });
+  t.match(await world.setDisk('1', { type: 'crash', at: 'sync', after: 3 }), { effect: 'proven' });
+  await world.stop();
+  const exits = readFileSync(join(folder, 'nodes/1/exits.ndjson'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.ok(
+    exits.every(({ type, ordered }) => type === 'start' || ordered),
+    'the ends that it came to were ordered',
+  );
 });
 
 t.test('a program that is missing is named with its package', async (t) => {

@@ -117,6 +117,7 @@ t.test('nothing is left when the harness is killed', async (t) => {
     const network = await createNetwork(['a', 'b'], await startReaper()).catch(({ message }) => message);
     if (typeof network === 'string') { console.log(network); process.exit(); }
     await network.cut([{ from: 'a', to: 'b' }]);
+    await network.slow(['a'], 4000);
     console.log('cut');
     setInterval(() => {}, 1000);`;
   const child = execa(process.execPath, ['--input-type=module', '-e', source], {
