@@ -10,8 +10,10 @@ import type { Damage, Effect, NodeId, World } from './world.ts';
  *   for a leader without those entries, or a second time in a term. So a harmed node must notice and refuse to start
  *   (naming file and offset), or mend itself from its own other copy (an older snapshot and a longer log). One that
  *   refused comes back as a new member; in a world that cannot change members, with all it had on disk before.
- * Never drawn, because nothing survives it: harm to a majority, an emptied disk under the old name, an older state of
- * the disk put under a node that has run since, a disk that lies about its syncs and loses power.
+ * Old snapshots put back are harm of that kind: the log beside them is whole, and either reaches back to them or shows
+ * that it does not. Never drawn, because nothing survives it: harm to a majority, an emptied disk under the old name, an
+ * older log put under a node that has run since (it is whole, so that no node can notice), a disk that lies about its
+ * syncs and loses power.
  */
 export const corruption: FaultKind = {
   variants: {
@@ -21,12 +23,16 @@ export const corruption: FaultKind = {
     'snapshot-flip': harm({ file: 'snapshot', how: 'flip' }),
     'snapshot-truncated': harm({ file: 'snapshot', how: 'truncate' }),
     'snapshot-misdirected': harm({ file: 'snapshot', how: 'misdirect' }),
+    'snapshot-old': harm({ file: 'snapshot', how: 'old' }),
   },
   start: (world, chosen) =>
     onEach(chosen.nodes, async (node) => {
       const damage = power(world, 'damage');
+      const how = settingOf(chosen, 'damage').damage;
+      // So that there is one to harm, and a newer one than any old one.
+      if (how.file === 'snapshot') await world.takeSnapshot?.(node);
       await world.kill(node);
-      const harmed = await damage(node, settingOf(chosen, 'damage').damage);
+      const harmed = await damage(node, how);
       if (harmed.effect !== 'proven') return harmed;
       const started = await world.start(node);
       if (started.effect === 'ineffective') return started;

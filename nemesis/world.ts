@@ -81,10 +81,11 @@ export interface Damage {
   readonly file: 'log' | 'snapshot';
   /**
    * A bit turned over; the end cut off; a sector's content standing in another's place as well: each within what is
-   * written there, not in the zeros ahead of it. `restore` takes damage back: all that the node had on disk before
-   * it, unless it has served since (it would forget what it has acknowledged).
+   * written there, not in the zeros ahead of it. `old`: the files of that kind as they were when the node last began to
+   * serve, as from a backup, for those that are there now. `restore` takes damage back: all that the node had on disk
+   * before it, unless it has served since (it would forget what it has acknowledged).
    */
-  readonly how: 'flip' | 'truncate' | 'misdirect' | 'restore';
+  readonly how: 'flip' | 'truncate' | 'misdirect' | 'old' | 'restore';
 }
 
 /** What a node has too little of. */

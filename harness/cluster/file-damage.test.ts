@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { FileDamage } from './file-damage.ts';
@@ -40,6 +40,24 @@ t.test('a bit, an end, a sector, each in what was written', async (t) => {
     { effect: 'moot' },
     'the same bytes',
   );
+});
+
+t.test('old snapshots are put back in place of newer ones, and the newer ones again', async (t) => {
+  const folder = t.testdir({
+    data: { wal: { '1.wal': log }, snapshots: { '1-10.snapshot': 'old', 'x.tmp': 'unfinished' } },
+  });
+  const snapshots = join(folder, 'data', 'snapshots');
+  const damage = new FileDamage('1', folder, join(folder, 'data'), () => 0);
+  const old = { file: 'snapshot', how: 'old' } as const;
+  damage.served();
+  t.match(damage.apply(old), { effect: 'moot' }, 'there are no newer ones yet');
+  rmSync(join(snapshots, '1-10.snapshot'));
+  writeFileSync(join(snapshots, '2-20.snapshot'), 'new');
+  t.match(damage.apply(old), { effect: 'proven', proof: { putBack: '1-10.snapshot', gone: '2-20.snapshot' } });
+  t.strictSame(readdirSync(snapshots), ['1-10.snapshot', 'x.tmp']);
+  t.ok(damage.isRefusal('node 1 cannot start: snapshots at byte 0: the log begins after entry 19'));
+  damage.apply({ file: 'snapshot', how: 'restore' });
+  t.strictSame(readdirSync(snapshots), ['2-20.snapshot', 'x.tmp']);
 });
 
 t.test('what a node refuses because of it is known, and it can be taken back until the node serves', async (t) => {

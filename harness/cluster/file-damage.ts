@@ -26,6 +26,8 @@ export class FileDamage {
   readonly #node: NodeId;
   readonly #dataFolder: string;
   readonly #undamagedFolder: string;
+  /** The snapshots of when it last began to serve. */
+  readonly #oldFolder: string;
   readonly #random: (bound: number) => number;
   /** Below the data folder; until the node serves again. */
   readonly #damaged = new Set<string>();
@@ -36,12 +38,14 @@ export class FileDamage {
     this.#node = node;
     this.#dataFolder = dataFolder;
     this.#undamagedFolder = join(folder, 'undamaged');
+    this.#oldFolder = join(folder, 'old');
     this.#random = random;
   }
 
   /** Proven by other bytes at that place; moot when there is no such file yet. @throws when there is nothing to restore */
   apply({ file: kind, how }: Damage): Effect {
     if (how === 'restore') return this.#restore();
+    if (how === 'old') return this.#putBack(kind);
     const { folder, name } = patterns[kind];
     const contents = filesIn(join(this.#dataFolder, folder))
       .filter((file) => name.test(file))
@@ -72,6 +76,13 @@ export class FileDamage {
   served(): void {
     this.#damaged.clear();
     rmSync(this.#undamagedFolder, { recursive: true, force: true });
+    rmSync(this.#oldFolder, { recursive: true, force: true });
+    const { folder } = patterns.snapshot;
+    const now = join(this.#dataFolder, folder);
+    // It may write one at this moment: what is not finished is no part of it.
+    for (const file of filesIn(now)) {
+      if (patterns.snapshot.name.test(file)) copyIfThere(join(now, file), join(this.#oldFolder, file));
+    }
   }
 
   /** Whether it has forgotten what it had acknowledged, and must not come back under its old name. */
@@ -93,8 +104,30 @@ export class FileDamage {
     return { effect: files > 0 ? 'proven' : 'moot', mechanism, proof: { files } };
   }
 
+  /** Proven by other files than before, or other bytes in them; moot when they are the same. */
+  #putBack(kind: Damage['file']): Effect {
+    const { folder, name } = patterns[kind];
+    const now = join(this.#dataFolder, folder);
+    const was = filesIn(this.#oldFolder);
+    const is = filesIn(now).filter((file) => name.test(file));
+    const gone = is.filter((file) => !was.includes(file));
+    if (kind === 'log' || gone.length === 0) {
+      return { effect: 'moot', mechanism, proof: { files: was.length, reason: 'nothing older to put back' } };
+    }
+    if (!existsSync(this.#undamagedFolder)) copy(this.#dataFolder, this.#undamagedFolder);
+    for (const file of is) rmSync(join(now, file));
+    for (const file of was) copy(join(this.#oldFolder, file), join(now, file));
+    for (const file of [...is, ...was]) this.#damaged.add(`${folder}/${file}`);
+    const isSo = filesIn(now).filter((file) => name.test(file)).length === was.length;
+    return {
+      effect: isSo ? 'proven' : 'ineffective',
+      mechanism,
+      proof: { putBack: was.join(' '), gone: gone.join(' ') },
+    };
+  }
+
   /** @returns the bytes that belong there now; none: the file ends there. Undefined: nothing would change */
-  #harm(bytes: Buffer, how: Exclude<Damage['how'], 'restore'>): { offset: number; bytes?: Buffer } | undefined {
+  #harm(bytes: Buffer, how: Exclude<Damage['how'], 'restore' | 'old'>): { offset: number; bytes?: Buffer } | undefined {
     const at = this.#random(bytes.length);
     switch (how) {
       case 'flip':
@@ -124,6 +157,15 @@ export class FileDamage {
 
 function copy(from: string, to: string): void {
   cpSync(from, to, { recursive: true, mode: constants.COPYFILE_FICLONE });
+}
+
+/** Its owner, which runs, may remove it at this moment. */
+function copyIfThere(from: string, to: string): void {
+  try {
+    copy(from, to);
+  } catch (error) {
+    if (existsSync(from)) throw error;
+  }
 }
 
 function filesIn(folder: string): readonly string[] {

@@ -33,6 +33,8 @@ const proofTimeoutMs = 3000;
 const answerTimeoutMs = 500;
 const recoveryTimeoutMs = 10_000;
 const lookEveryMs = 50;
+/** From the end of a process's connections to its end, on a busy machine. */
+const endingMs = 2000;
 /** Fewer than any node has open: those it keeps, and gets none for what it closes. */
 const descriptorsMax = 3;
 
@@ -208,8 +210,10 @@ export class NodeStarvation {
     const { process, address, isPaused } = this.#options;
     if (process.pid === undefined || isPaused())
       return moot(mechanism, { ...proof, reason: 'the node is down or paused' });
-    const { pid } = process;
+    const { pid, exited } = process;
     const answers = (await nodeStatus(address, recoveryTimeoutMs)) !== undefined;
+    // One that is ending answers nobody before it is seen to have ended.
+    if (!answers) await Promise.race([exited, delay(endingMs)]);
     // That it answers does not say that it will not yet end for what it had not had: a thread of it, or the kernel in its
     // name, may have been about to for long on a busy machine. Such an end stays expected for as long as it lives.
     if (process.pid !== pid) return moot(mechanism, { ...proof, reason: 'the node ended' });

@@ -107,6 +107,15 @@ for (const wanted of [['cgroup'], ['sigstop-duty-cycle', 'prlimit']]) {
   });
 }
 
+t.test('one that has just ended for want of something is not taken for one that does not recover', async (t) => {
+  const world = await busyCluster(t, ['cgroup']);
+  const started = await world.starve('1', { of: 'memory' });
+  if (started.proof.ended !== false) return t.comment('skipped: it ended, or cannot be starved here');
+  const text = readFileSync(join(world.folder, 'nodes/1/exits.ndjson'), 'utf8').trimEnd();
+  process.kill((JSON.parse(text.split('\n').at(-1) ?? '') as ProcessRecord).pid, 'SIGKILL');
+  t.match(await world.starve('1', undefined), { effect: 'moot' });
+});
+
 t.test('what starves nobody is found out', async (t) => {
   const world = await busyCluster(t, ['sigstop-duty-cycle', 'prlimit']);
   const programs = join(world.folder, 'programs');

@@ -34,7 +34,7 @@ const disk = z.discriminatedUnion('type', [
 ]);
 const damage = z.object({
   file: z.enum(['log', 'snapshot']),
-  how: z.enum(['flip', 'truncate', 'misdirect', 'restore']),
+  how: z.enum(['flip', 'truncate', 'misdirect', 'old', 'restore']),
 });
 const starvation = z.object({ of: z.enum(['cpu', 'memory', 'descriptors']) });
 const transfer = z.object({

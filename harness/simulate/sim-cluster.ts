@@ -22,7 +22,7 @@ import { eventKind, harnessProcess, type Scheduler, SimProcess } from './schedul
 import { Sights } from './sights.ts';
 import { HardwareClock, SimClock } from './sim-clock.ts';
 import { type DiskConditions, SimDisk } from './sim-disk.ts';
-import { isNemesisDoing, SimDiskFaults } from './sim-disk-faults.ts';
+import { isNemesisDoing, SimDiskFaults, snapshotFiles } from './sim-disk-faults.ts';
 import { SimExchange } from './sim-exchange.ts';
 import { empty, type SimMachine } from './sim-machine.ts';
 import { type NetworkConditions, SimNetwork } from './sim-network.ts';
@@ -97,6 +97,7 @@ export class SimCluster implements World {
       logTail: [],
       damaged: new Set<string>(),
       undamaged: undefined,
+      old: new Map(),
       isEmptied: false,
       process: undefined,
       running: undefined,
@@ -398,6 +399,7 @@ export class SimCluster implements World {
     if (!process.alive) return;
     machine.running = running;
     machine.undamaged = undefined;
+    machine.old = machine.disk.copy(snapshotFiles);
     this.#lookAtCore();
   }
 

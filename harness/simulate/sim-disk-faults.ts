@@ -20,6 +20,8 @@ const coverageNames: { readonly [type in DiskFault['type']]: CoverageName } = {
   crash: 'processes ended in a write or sync',
 };
 
+export const snapshotFiles = /^snapshots\/.*\.snapshot$/;
+
 /** Faults of one cluster's disks, and damage to their files. */
 export class SimDiskFaults {
   readonly #world: Pick<World, 'sleep' | 'kill'>;
@@ -48,8 +50,9 @@ export class SimDiskFaults {
   async damage(machine: SimMachine, { file: kind, how }: Damage): Promise<Effect> {
     if (machine.process?.alive) throw new Error(`node ${machine.node} is running: its files are not to be touched`);
     if (how === 'restore') return restore(machine);
+    if (how === 'old') return this.#putBack(machine, kind);
     const { disk } = machine;
-    const pattern = kind === 'log' ? /^wal\/.*\.wal$/ : /^snapshots\/.*\.snapshot$/;
+    const pattern = kind === 'log' ? /^wal\/.*\.wal$/ : snapshotFiles;
     const paths = disk.paths().filter((path) => pattern.test(path) && disk.file(path).contentBytes > 0);
     const path = paths[this.#random.below(Math.max(1, paths.length))];
     if (path === undefined) return effectOf('moot', { files: 0 });
@@ -88,8 +91,21 @@ export class SimDiskFaults {
     return effectOf(wasAlive ? 'proven' : 'moot', { lostBytes: lost.bytes, lostNames: lost.names });
   }
 
+  /** Snapshots of when it last began to serve, in place of those that are there now. */
+  #putBack(machine: SimMachine, kind: Damage['file']): Effect {
+    const { disk, old, damaged } = machine;
+    const is = disk.paths().filter((path) => snapshotFiles.test(path));
+    const gone = is.filter((path) => !old.has(path));
+    if (kind === 'log' || gone.length === 0) return effectOf('moot', { files: old.size });
+    machine.undamaged ??= disk.copy();
+    disk.putBack(snapshotFiles, old);
+    for (const path of [...is, ...old.keys()]) damaged.add(path);
+    this.#coverage.add('files damaged');
+    return effectOf('proven', { putBack: [...old.keys()].join(' '), gone: gone.join(' ') });
+  }
+
   /** @returns where; undefined when the file has no two sectors that could be mistaken for each other */
-  #harm(file: SimFile, how: Exclude<Damage['how'], 'restore'>): number | undefined {
+  #harm(file: SimFile, how: Exclude<Damage['how'], 'restore' | 'old'>): number | undefined {
     const { bytes, contentBytes } = file;
     const at = this.#random.below(contentBytes);
     switch (how) {

@@ -118,9 +118,17 @@ export class SimDisk {
     for (const [, file] of this.#sorted()) if (this.#random.below(2) === 0) file.dropClean();
   }
 
-  /** All that is on it now, for `restore`. */
-  copy(): ReadonlyMap<string, SimFile> {
-    return new Map(this.#sorted().map(([path, file]) => [path, file.copy()]));
+  /** All that is on it now, for `restore`; or what has such a path, for `putBack`. */
+  copy(those = /^/): ReadonlyMap<string, SimFile> {
+    const files = this.#sorted().filter(([path]) => those.test(path));
+    return new Map(files.map(([path, file]) => [path, file.copy()]));
+  }
+
+  /** Puts back what a copy holds, durably, in place of the files with such a path. */
+  putBack(those: RegExp, copy: ReadonlyMap<string, SimFile>): void {
+    for (const path of [...this.#files.keys()].filter((path) => those.test(path))) this.#files.delete(path);
+    for (const [path, file] of copy) this.#files.set(path, file.copy());
+    this.#unsyncedNames = [];
   }
 
   /** Puts back what a copy holds, durably, in place of all that is here. */

@@ -21,6 +21,8 @@ export interface SimMachine {
   /** Files that were damaged, and what was on the disk before, until it serves again. */
   readonly damaged: Set<string>;
   undamaged: ReadonlyMap<string, SimFile> | undefined;
+  /** Its snapshots when it last began to serve. */
+  old: ReadonlyMap<string, SimFile>;
   /** It has forgotten what it acknowledged, and may only come back as a new member. */
   isEmptied: boolean;
   process: SimProcess | undefined;
@@ -34,4 +36,5 @@ export function empty(machine: SimMachine): void {
   machine.disk.reformat();
   machine.damaged.clear();
   machine.undamaged = undefined;
+  machine.old = new Map();
 }
