@@ -40,6 +40,10 @@ export interface NightOptions {
 const leastMs = 10_000;
 /** Seeds of a job; its time ends it earlier. */
 const seedsMax = 10_000;
+/** Of the budget, what the first job of each cell may take together; canaries and what is found take of the rest. */
+const firstRound = 0.7;
+/** What a run of real processes takes beyond its time limit, about. */
+const realOverheadMs = 30_000;
 /** Jobs that fail by themselves, one after another, before the night gives up. */
 const troublesMax = 10;
 
@@ -60,6 +64,7 @@ class NightRun {
   readonly #lookedInto = new Map<string, number>();
   readonly #started: string;
   readonly #deadline: number;
+  readonly #simJobMs: number;
   #begun = 0;
   #troubles = 0;
   #hindrance: string | undefined;
@@ -72,6 +77,7 @@ class NightRun {
     const usedMs = this.#restore();
     this.#started = options.journal.earlier[0]?.at ?? new Date().toISOString();
     this.#deadline = Date.now() + options.config.budget - usedMs;
+    this.#simJobMs = simJobMs(options.config, this.#cells, options.hands.lanes);
   }
 
   async run(): Promise<Summary> {
@@ -178,7 +184,7 @@ class NightRun {
     if (this.#hindrance !== undefined) return undefined;
     const cell = this.#shares.next();
     if (cell === undefined) return undefined;
-    const timeMs = cell.world === 'sim' ? (config.sim?.['job-time'] ?? 0) : (config.real?.['time-limit'] ?? 0);
+    const timeMs = cell.world === 'sim' ? this.#simJobMs : (config.real?.['time-limit'] ?? 0);
     if (leftMs < leastMs || (cell.world === 'real' && leftMs < timeMs)) return undefined;
     const number = ++this.#begun;
     const id = `job-${number}`;
@@ -268,6 +274,14 @@ class NightRun {
     const { seed, shard } = this.#options;
     return seededRandom(seed, `${purpose} of shard ${shard.number}`);
   }
+}
+
+/** How long a job of a simulated cell begins seeds: less than asked for in a short night, so that each cell has a turn. */
+function simJobMs({ budget, sim, real }: Config, cells: readonly Cell[], lanes: number): number {
+  const simulated = cells.filter(({ world }) => world === 'sim').length;
+  const realMs = (cells.length - simulated) * ((real?.['time-limit'] ?? 0) + realOverheadMs);
+  const shareMs = ((firstRound * budget - realMs) * lanes) / Math.max(1, simulated);
+  return Math.min(sim?.['job-time'] ?? 0, Math.max(leastMs, shareMs));
 }
 
 function canary(job: Job, result: JobResult): Canary {

@@ -181,6 +181,14 @@ t.test('a night', async (t) => {
     t.equal(new Set(seeds).size, seeds.length, 'no two jobs have the same seeds');
   });
 
+  t.test('that is short gives each cell less, so that all have a turn', async (t) => {
+    const done: Job[] = [];
+    const many = `${usual.replace('[register, append]', '[register, append, set, bank]')}`;
+    await night({ journal: path('short'), hands: hands(() => ({}), done), config: parseConfig(many, '') });
+    const times = done.flatMap((job) => (job.id.startsWith('job-') ? [job.timeLimitMs] : []));
+    t.same(new Set(times), new Set([21_000]), 'of 60 s 42, in two lanes, for four cells; asked for were 30 s each');
+  });
+
   const cases: readonly (readonly [string, (job: Job) => Partial<JobResult>, Summary['colour'], RegExp])[] = [
     [
       'a canary that must fail and was not found',
