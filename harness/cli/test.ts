@@ -312,7 +312,10 @@ export async function planOf(given: Flags): Promise<Plan> {
   const impossible = faults.find((kind) => !possible.includes(kind));
   if (impossible !== undefined) {
     const known = possible.length === 0 ? 'has nothing to break; leave it out' : `knows ${possible.join(', ')}`;
-    throw new UsageError(`--nemesis ${impossible}: ${target.name} ${known}${ssh ? ' over SSH' : ''}`);
+    const why = target.outOfReach?.[impossible];
+    throw new UsageError(
+      `--nemesis ${impossible}: ${target.name} ${known}${ssh ? ' over SSH' : ''}${why ? ` (${why})` : ''}`,
+    );
   }
   const seed = given.seed ?? randomInt(seedBound);
   const concurrency = given.concurrency(nodes);

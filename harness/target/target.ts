@@ -109,6 +109,8 @@ export interface Target {
   readonly workloads: readonly string[];
   /** The kinds of faults that its world can do; none: it has no processes or links to break. */
   readonly faults: readonly string[];
+  /** Of kinds that it is not in anybody's power to do to it: why. */
+  readonly outOfReach?: { readonly [kind: string]: string };
   /** How many nodes it has unless `--nodes` says otherwise, and at most. */
   readonly nodes: { readonly default: number; readonly most: number };
   readonly options: { readonly [name: string]: TargetOption };

@@ -20,6 +20,7 @@ export const etcd: Target = {
   workloads: kvWorkloads,
   audited: false,
   faults: [...processFaults, ...diskFaults],
+  outOfReach: { clock: 'programs in Go ask the kernel for the time by themselves, which libfaketime does not see' },
   nodes: { default: 3, most: 9 },
   remoteFaults,
   options: {

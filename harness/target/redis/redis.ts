@@ -31,6 +31,7 @@ export const redis: Target = {
   workloads: redisWorkloads,
   audited: false,
   faults: [...processFaults, 'disk-slow', 'disk-hung'],
+  outOfReach: { clock: 'redis deadlocks in libfaketime' },
   nodes: { default: 3, most: 9 },
   remoteFaults,
   options: {},
