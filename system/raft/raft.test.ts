@@ -716,6 +716,20 @@ t.test('flow control', async (t) => {
     t.equal(pages, 20);
     t.same(member.payloads(), payloads);
   });
+
+  t.test('so are those that a restart finds committed, whatever the page (etcd#10063)', async (t) => {
+    const payloads = Array.from({ length: 12 }, (_, i) => 'x'.repeat(i * 7 + 1));
+    for (const maxCommittedSizePerReadyBytes of [1, 17, 40, 100, 300, 1000]) {
+      const storage = storageWith({ voters: [1] });
+      storage.append(
+        payloads.map((payload, i) => ({ term: 1, index: i + 2, type: EntryType.Normal, data: bytes(payload) })),
+      );
+      storage.setHardState({ term: 1, vote: 1, commit: payloads.length + 1 });
+      const member = new Member(1, storage, { maxCommittedSizePerReadyBytes });
+      member.work();
+      t.same(member.payloads(), payloads, `pages of ${maxCommittedSizePerReadyBytes} bytes`);
+    }
+  });
 });
 
 t.test('snapshots', async (t) => {
@@ -1065,6 +1079,66 @@ t.test('asynchronous storage writes', async (t) => {
     t.equal(leader.raw.basicStatus().hardState.commit, 1);
     leader.write();
     t.equal(leader.raw.basicStatus().hardState.commit, 2);
+  });
+
+  t.test('a crash after any part of any write leaves what was acknowledged before it', async (t) => {
+    const entry = (term: number, index: number) => ({ term, index, type: EntryType.Normal, data: bytes(`${term}`) });
+    const { raw, appends, turn } = start();
+    const from = (leader: number, term: number, index: number, logTerm: number, commit: number, ...added: number[]) => {
+      const entries = added.map((at) => entry(term, at));
+      raw.step(message(MessageType.App, { from: leader, to: 1, term, index, logTerm, entries, commit }));
+      turn();
+    };
+    // None of these is written when the next one comes; the third leader overwrites what the second has appended.
+    from(2, 2, 1, 1, 1, 2, 3);
+    from(2, 2, 3, 2, 2, 4);
+    raw.step(message(MessageType.Vote, { from: 3, to: 1, term: 3, index: 4, logTerm: 2 }));
+    turn();
+    from(3, 3, 2, 2, 2, 3);
+    from(3, 3, 3, 3, 3, 4, 5);
+
+    // A write reaches the disk entry by entry, its hard state last.
+    const steps = appends.flatMap((write, at) => [
+      ...write.entries.map((one) => ({ at, one, state: undefined, isLast: false })),
+      { at, one: undefined, state: write, isLast: true },
+    ]);
+    t.ok(steps.length > 10);
+    let acknowledgements = 0;
+    for (let crash = 0; crash <= steps.length; crash++) {
+      const storage = storageWith({ voters: [1, 2, 3] });
+      /** Where entries were given new terms, by what was begun. */
+      const begun: { readonly at: number; readonly index: number }[] = [];
+      let done = -1;
+      for (const { at, one, state, isLast } of steps.slice(0, crash)) {
+        if (one !== undefined) {
+          storage.append([one]);
+          begun.push({ at, index: one.index });
+        }
+        if (state !== undefined && state.term !== 0) {
+          storage.setHardState({ term: state.term, vote: state.vote, commit: state.commit });
+        }
+        if (isLast) done = at;
+      }
+      const again = new RawNode({ id: 1, storage, electionTicks: 10, heartbeatTicks: 1, random: () => 0 });
+      const { hardState } = again.basicStatus();
+      for (let at = 0; at <= done; at++) {
+        for (const response of appends[at]!.responses) {
+          if (response.to === 1) continue;
+          acknowledgements++;
+          t.ok(hardState.term >= response.term, `the term it answered in, after ${crash} steps`);
+          if (response.type === MessageType.VoteResp && hardState.term === response.term) {
+            t.equal(hardState.vote, response.to, 'its vote');
+          }
+          const isOverwritten = begun.some((later) => later.at > at && later.index <= response.index);
+          if (response.type === MessageType.AppResp && !isOverwritten) {
+            t.ok(again.raft.log.lastIndex() >= response.index, `${response.index} after ${crash} steps`);
+            t.equal(again.raft.log.term(response.index), response.term);
+          }
+        }
+      }
+      t.ok(hardState.commit <= again.raft.log.lastIndex());
+    }
+    t.ok(acknowledgements > 20);
   });
 
   t.test('a write of entries that were overwritten meanwhile makes nothing stable (etcd#1690)', async (t) => {
