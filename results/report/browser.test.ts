@@ -75,6 +75,63 @@ t.test(
   },
 );
 
+/** What a reader must find on the page of a kind of run, in this order. */
+const points: { readonly [kind in SampleKind]?: readonly RegExp[] } = {
+  'stale-read': [
+    /^✕\s*Violation\s*process 903 read 9000/,
+    /What was checked\s*✕\s*linear key "stale" is not linearizable/,
+    /See it again[\s\S]*npx splitbrain test .*--seed 42[\s\S]*replay[\s\S]*shrink[\s\S]*check/,
+    /What was not checked\s*Only these faults were injected/,
+    /Broken promise Every operation takes effect once/,
+    /What the clients saw[\s\S]*▶ read → 9000/,
+    /Expected against seen[\s\S]*the register holds 9001\s+read → 9001\s+read → 9000/,
+    /The longest orders that were found, and why none goes on[\s\S]*is refused/,
+    /Faults meanwhile[\s\S]*Nodes meanwhile[\s\S]*leader of term 3/,
+    /The nodes' logs[\s\S]*The whole logs\s*nodes\/1\/node.log/,
+  ],
+  cycle: [
+    /T1 < T2, because T2 appended 17 to key y/,
+    /T1 would have to come before itself/,
+    /The cycle\s*ww\s*wr\s*rw/,
+  ],
+  'lost-write': [
+    /What its client was told\s+acknowledged by node 2/,
+    /Nodes that lack it\s+2, 3, 4, 5/,
+    /index\s+term\s+effect\s+on nodes\s+411\s+3\s+applied\s+1/,
+  ],
+  unknown: [/^\?\s*Unknown\s*the partition at 12.5 s was asked for, but node 3 still answered node 1/],
+  valid: [/^✓\s*Valid\s*No violation was found/],
+};
+
+t.test(
+  'what broke, by which operations, what went on meanwhile and how to see it again are on the page',
+  { skip },
+  async (t) => {
+    for (const kind of sampleKinds) {
+      const { page } = await open(running, reportOf(kind));
+      const text = (await page.locator('.verdict, #anomalies').allInnerTexts()).join('\n');
+      let from = 0;
+      for (const point of points[kind] ?? []) {
+        const at = text.slice(from).search(point);
+        t.ok(at >= 0, `${kind}: ${point}`);
+        from += Math.max(at, 0);
+      }
+      await page.context().close();
+    }
+  },
+);
+
+t.test('a pointer on the timeline is at the same time in every chart', { skip }, async (t) => {
+  const { page } = await open(running, reportOf('stale-read'));
+  await page.locator('.chart canvas').nth(2).waitFor();
+  await page.locator('.lanes').scrollIntoViewIfNeeded();
+  const box = await page.locator('.lanes').boundingBox();
+  await page.mouse.move((box?.x ?? 0) + 600, (box?.y ?? 0) + 30);
+  const lines = await page.locator('.chart .u-cursor-x').evaluateAll((all) => all.map((line) => line.style.transform));
+  t.same(lines, Array(3).fill('translate(468px, 0px)'), '600 px less the names on the left');
+  await page.context().close();
+});
+
 t.test('keys alone reach every anomaly, and the address says which', { skip }, async (t) => {
   const { page } = await open(running, reportOf('lost-write'));
   const expanded = (): Promise<string[]> => page.locator('.story > h3 > button[aria-expanded=true]').allTextContents();
@@ -110,6 +167,38 @@ t.test('an address shows the same again', { skip }, async (t) => {
   await page.context().close();
 });
 
+t.test('letters and, in the timeline, arrows zoom and pan, and the address follows', { skip }, async (t) => {
+  const { page } = await open(running, reportOf('stale-read'), '#t=20-30');
+  const keys: readonly (readonly [key: string, stretch: RegExp])[] = [
+    ['w', /t=21\.5-28\.5/],
+    ['s', /t=20-30/],
+    ['d', /t=22-32/],
+    ['a', /t=20-30/],
+    ['ArrowUp', /t=21\.5-28\.5/],
+    ['ArrowDown', /t=20-30/],
+    ['ArrowRight', /t=22-32/],
+    ['ArrowLeft', /t=20-30/],
+  ];
+  for (const [key, stretch] of keys) {
+    if (key === 'ArrowUp') await page.locator('.lanes').focus();
+    await page.keyboard.press(key);
+    await page.waitForURL(stretch);
+    t.match(page.url(), stretch, key);
+  }
+  await page.context().close();
+});
+
+t.test('nothing moves by itself for who wants no motion', { skip }, async (t) => {
+  const { page } = await open(running, reportOf('valid'));
+  const behaviour = (): Promise<unknown> => page.evaluate('getComputedStyle(document.documentElement).scrollBehavior');
+  await page.emulateMedia({ reducedMotion: 'no-preference' });
+  t.equal(await behaviour(), 'smooth');
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  t.equal(await behaviour(), 'auto');
+  t.equal(await page.evaluate('document.getAnimations().length'), 0);
+  await page.context().close();
+});
+
 t.test('in the timeline, keys go from operation to operation, and say which', { skip }, async (t) => {
   const { page } = await open(running, reportOf('valid'));
   await page.locator('.lanes').focus();
@@ -135,7 +224,11 @@ t.test(
     t.match(await page.locator('.pinned').textContent(), /read → 9000/);
     const bar = page.locator('.barof').first();
     await bar.focus();
-    t.match(await bar.getAttribute('aria-label'), /write 9000 · key "stale" · process 900 · ok · node 1/);
+    const facts = /write 9000 · key "stale" · process 900 · ok · node 1/;
+    t.match(await bar.getAttribute('aria-label'), facts);
+    t.match(await page.locator('.drawn .tip').textContent(), facts, 'and not only to who hears the page');
+    await page.keyboard.press('Shift+Tab');
+    await page.locator('.drawn .tip').waitFor({ state: 'detached' });
     await page.context().close();
   },
 );
