@@ -30,6 +30,9 @@ function ending(end: End): FaultKind {
        */
       'voters-of-new-leader': ({ nodes }) =>
         nodes.length < 3 ? undefined : { nodes, ...reaction([{ moment: 'elected', afterMs: 0, hits: 'others' }]) },
+      /** What a leader has just told its clients must be on disks by then, not only in the memory of many. */
+      'all-at-commit': (situation) => atCommit(situation, 'all'),
+      'followers-at-commit': (situation) => atCommit(situation, 'others'),
       /** Again and again; each is back when the next one goes. */
       'new-leaders': (situation) => atElections(situation, 'elected'),
       'first-appends': (situation) => atElections(situation, 'first-append'),
@@ -41,7 +44,9 @@ function ending(end: End): FaultKind {
     async start(world, chosen) {
       const { nodes, setting } = chosen;
       if (setting?.type !== 'reaction') return onEach(nodes, (node) => end(world, node));
-      if (setting.reaction.steps.some(({ hits }) => hits === 'others')) return endVoters(world, end);
+      if (setting.reaction.steps.some(({ moment, hits }) => moment === 'elected' && hits === 'others')) {
+        return endVoters(world, end);
+      }
       return endAtMoments(world, chosen, setting.reaction, end);
     },
     async end(world, { nodes, setting }) {
@@ -62,6 +67,11 @@ function atElections({ nodes, random }: Situation, moment: Moment): Chosen | und
   return { nodes, ...reaction(Array.from({ length: 1 + random(timesMax) }, () => stepAt(moment, random))) };
 }
 
+function atCommit({ nodes, random }: Situation, hits: ReactionStep['hits']): Chosen | undefined {
+  if (nodes.length < 3) return undefined;
+  return { nodes, ...reaction([stepAt('committed', random, { hits })]) };
+}
+
 /** The node is the one that falls behind, so that there is a snapshot to be sent. */
 function atSnapshot({ nodes, random }: Situation, moment: Moment, hits: ReactionStep['hits']): Chosen | undefined {
   if (nodes.length < 3) return undefined;
@@ -76,7 +86,11 @@ async function endAtMoments(world: World, { nodes }: Chosen, reaction: Reaction,
     const ended = onEach(these, (node) => end(world, node));
     return [...(await ended), ...(await onEach(before, (node) => world.start(node)))];
   };
-  const begin = async () => (isOfSnapshot(reaction) ? fallBehind(world, nodes[0]!) : endThese(await world.primaries()));
+  const begin = async () => {
+    if (isOfSnapshot(reaction)) return fallBehind(world, nodes[0]!);
+    // Commits come by themselves, elections when there is reason.
+    return reaction.steps[0]?.moment === 'committed' ? [] : endThese(await world.primaries());
+  };
   return react(world, reaction, begin, endThese);
 }
 
