@@ -62,7 +62,7 @@ t.test(
     t.same(done, ['cut 12 13 21 31', 'cut 21 23 12 32', 'cut 31 32 13 23', 'cut 21 23']);
     t.equal(effects.length, 4);
     for (let seed = 0; seed < 20; seed++) {
-      const drawn = choose('figure-8', seed)!;
+      const drawn = choose(seed % 2 === 0 ? 'figure-8' : 'figure-8-with-more', seed)!;
       t.match(drawn.steps.at(-1), { moment: 'old-append', act: 'silence', afterMs: 0 });
       t.ok(drawn.steps.length >= 2 && drawn.steps.slice(0, -1).every(({ moment }) => moment === 'elected'));
     }

@@ -7,7 +7,6 @@ import { react, stepAt } from './reaction.ts';
 import type { Act, Link, Moment, NodeId, Reaction, ReactionStep, Scene, World } from './world.ts';
 
 const stepsMax = 3;
-const uncommittedMax = 3;
 /** Gone before anybody hears of it. */
 const elected: ReactionStep = { moment: 'elected', afterMs: 0, hits: 'node', act: 'cut' };
 
@@ -45,17 +44,8 @@ export const moments: FaultKind = {
     commits: story(['committed'], ['nothing', 'leader-cut']),
     snapshots: story(ofSnapshots, ['lag']),
     members: story(['configuration-entered'], ['members']),
-    /**
-     * The Raft paper's figure 8: leaders that are gone before anybody got their first entry, so that logs end in
-     * different terms; then one that is gone when its old entry is on most nodes, and its new one on none.
-     */
-    'figure-8'({ nodes, random }) {
-      if (nodes.length < 3) return undefined;
-      const gone = Array.from({ length: 1 + random(uncommittedMax) }, () => elected);
-      // It still hears that they have it.
-      const last: ReactionStep = { moment: 'old-append', afterMs: 0, hits: 'node', act: 'silence' };
-      return told(nodes, { steps: [...gone, last], scene: 'leader-cut', untilElected: true });
-    },
+    'figure-8': figure8(2),
+    'figure-8-with-more': figure8(3),
   },
   async start(world, chosen) {
     const { reaction } = settingOf(chosen, 'reaction');
@@ -92,6 +82,21 @@ function story(
     const hit =
       reaction.scene === 'members' ? someNodes(nodes, majoritySize(nodes.length), random) : someNodes(nodes, 1, random);
     return told(hit, reaction);
+  };
+}
+
+/**
+ * The Raft paper's figure 8: leaders that are gone before anybody got their entries, so that logs end in different terms;
+ * then one that is gone when its old entry is on most nodes, and its new one on none.
+ * @param gone how many new leaders are cut off before anybody hears of them
+ */
+function figure8(gone: number): FaultKind['variants'][string] {
+  return ({ nodes }) => {
+    if (nodes.length < 3) return undefined;
+    // It still hears that they have it.
+    const last: ReactionStep = { moment: 'old-append', afterMs: 0, hits: 'node', act: 'silence' };
+    const steps = [...Array.from({ length: gone }, () => elected), last];
+    return told(nodes, { steps, scene: 'leader-cut', untilElected: true });
   };
 }
 

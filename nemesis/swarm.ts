@@ -30,6 +30,10 @@ const odds: { readonly [kind: string]: number } = {
 /** How many at a time: one alone shows what another would cover up again; more would leave each too few turns. */
 const kindCounts = [1, 1, 2, 2, 3, 4] as const;
 
+/** This kind is alone in one of so many: its stories take their time, and what else happens gets in their way. */
+const stories = 'moments';
+const storiesOneIn = 4;
+
 /** Brief ones alone; some that overlap the next; some that outlast whatever a protocol does to bear them. */
 const durations: readonly [readonly number[], ...(readonly number[])[]] = [
   [0.5, 1.5],
@@ -48,11 +52,13 @@ export function drawSwarm(
   random: Random,
 ): Swarm {
   const count = Math.min(oneOf(kindCounts, random), kinds.length);
-  return {
+  const drawn = {
     kinds: drawKinds(kinds, count, random),
     intervalMs: oneOf(intervalsMs, random),
     durations: oneOf(durations, random),
   };
+  const isOfStories = random(storiesOneIn) === 0 && kinds.includes(stories);
+  return isOfStories ? { kinds: [stories], intervalMs: Math.min(...intervalsMs), durations: durations[0] } : drawn;
 }
 
 /** So many different ones, each as likely as its odds are among those that are left. */

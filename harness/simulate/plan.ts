@@ -78,7 +78,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     disk: drawDisk(random),
     electionTicks: pick(random, [5, 10, 10]),
     // Of entries that always come together none is ever committed alone.
-    appendBytesMax: pick(random, [1, 1, 1024, 1024 * 1024]),
+    appendBytesMax: pick(random, [1, 1, 1, 1024, 1024 * 1024]),
     sizes: {
       snapshotEntries: pick(random, [10, 30, 100, 300, 1000]),
       segmentBytes: pick(random, [16, 64, 256]) * 1024,
