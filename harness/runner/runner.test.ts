@@ -1,11 +1,9 @@
 import t from 'tap';
 import type { Op } from '../../checker/history/op.ts';
-import type { Effect, FaultRecord } from '../../nemesis/world.ts';
 import { seededRandom } from '../generator/random.ts';
 import type { NodeStatus, Outcome, Request } from '../target/target.ts';
 import { workloads } from '../workload/index.ts';
 import { type ConductOptions, conduct } from './conduct.ts';
-import { checkFaults } from './fault-effects.ts';
 import { checkLiveness } from './liveness.ts';
 import { checkOperations } from './operations.ts';
 import type { Phase } from './phase.ts';
@@ -237,39 +235,4 @@ t.test('without answers nothing is known', async (t) => {
     answer: ({ f }) => (f === 'cas' ? { type: 'fail', error: 'busy' } : { type: 'ok', value: 1 }),
   });
   t.match(checkOperations(noCas.history), { valid: 'unknown', reason: 'no cas was ever answered' });
-});
-
-t.test('a fault without effect makes the run unknown', async (t) => {
-  const fault = (kind: string, effect: Effect['effect'], phase: 'start' | 'end' = 'start'): FaultRecord => ({
-    kind,
-    variant: 'one',
-    id: 1,
-    phase,
-    time: 1,
-    doneTime: 2,
-    nodes: ['1'],
-    effects: [{ effect, mechanism: 'sigstop', proof: { state: 'S' }, node: '1' }],
-  });
-  const succeeded: readonly Op[] = [{ index: 0, time: 3, process: 0, type: 'ok', f: 'read', value: 1 }];
-  t.match(checkFaults(['pause'], [fault('pause', 'proven')], succeeded), { valid: true, counts: { pause: 1 } });
-  t.match(checkFaults(['pause'], [fault('pause', 'proven'), fault('pause', 'ineffective', 'end')], succeeded), {
-    valid: 'unknown',
-    anomalies: [{ kind: 'ineffective-fault' }],
-  });
-  t.match(checkFaults(['pause', 'kill'], [fault('pause', 'proven'), fault('kill', 'moot')], succeeded), {
-    valid: 'unknown',
-    reason: 'no kill fault was seen to take effect',
-  });
-  t.match(checkFaults(['pause'], [], succeeded), { valid: 'unknown' });
-  t.match(checkFaults(['pause', 'kill'], [fault('pause', 'proven')], succeeded, true), {
-    valid: true,
-    summary: 'took effect: 1 pause; drawn, and not seen to: kill',
-  });
-  t.match(checkFaults(['pause', 'kill'], [fault('pause', 'moot')], succeeded, true), { valid: 'unknown' });
-  for (const history of [[], [{ ...succeeded[0]!, time: 0 }]]) {
-    t.match(checkFaults(['pause'], [fault('pause', 'proven')], history), {
-      valid: 'unknown',
-      reason: 'no operation succeeded under or after pause',
-    });
-  }
 });

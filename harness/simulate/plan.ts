@@ -4,9 +4,9 @@ import { starvations } from '../../nemesis/starvation.ts';
 import { drawPhases, drawSwarm, type Phase } from '../../nemesis/swarm.ts';
 import { pick, type Random, seededRandom } from '../generator/random.ts';
 import type { ScriptedOp } from '../generator/scripted.ts';
-import type { Tuning } from './sim-cluster.ts';
 import { calmDisk, type DiskConditions } from './sim-disk.ts';
 import { calmNetwork, type NetworkConditions } from './sim-network.ts';
+import type { Tuning } from './sim-processes.ts';
 
 /** What the command line says of a simulated run; what it leaves open is drawn from the seed (swarm testing). */
 export interface SimulationOptions {

@@ -11,44 +11,26 @@ import type {
   World,
 } from '../../nemesis/world.ts';
 import { type Exchange, Client as StoreClient } from '../../system/client/index.ts';
-import type { Inspection, NodeConfig } from '../../system/node/index.ts';
-import type { Ports } from '../../system/ports.ts';
+import type { Inspection } from '../../system/node/index.ts';
 import type { Random } from '../generator/random.ts';
 import { Administration } from '../target/administration.ts';
 import { loggedMoments, Moments } from '../target/moments.ts';
 import { coreOf, isEverybodyVoter } from './core.ts';
 import { Coverage } from './coverage.ts';
-import { eventKind, harnessProcess, type Scheduler, SimProcess } from './scheduler.ts';
+import { eventKind, harnessProcess, type Scheduler, type SimProcess } from './scheduler.ts';
 import { Sights } from './sights.ts';
-import { HardwareClock, SimClock } from './sim-clock.ts';
+import { HardwareClock } from './sim-clock.ts';
 import { type DiskConditions, SimDisk } from './sim-disk.ts';
-import { isNemesisDoing, SimDiskFaults, snapshotFiles } from './sim-disk-faults.ts';
+import { SimDiskFaults } from './sim-disk-faults.ts';
 import { SimExchange } from './sim-exchange.ts';
 import { empty, type SimMachine } from './sim-machine.ts';
 import { type NetworkConditions, SimNetwork } from './sim-network.ts';
+import { SimProcesses, type Tuning, urlOf } from './sim-processes.ts';
 import type { SystemModule } from './system-module.ts';
 
-/** The peers' port: every simulated node is a host of its own. */
-const peerPort = 2380;
-/** The last log lines of a node that are kept for a crash. */
-const logLinesKept = 20;
-/** How long a node may take to start, or a cut link to show that it is cut. */
-const startMaxUs = 30_000_000;
-const startLookUs = 250_000;
+/** How long a cut link may take to show that it is cut. */
 const proofUs = 250_000;
 const disturbLooksMax = 8;
-
-/** What a node's configuration is beyond its id and its peers. */
-export type Tuning = Pick<
-  NodeConfig,
-  | 'tickMs'
-  | 'electionTicks'
-  | 'heartbeatTicks'
-  | 'appendBytesMax'
-  | 'snapshotEntries'
-  | 'segmentBytes'
-  | 'historyEventsMax'
->;
 
 export interface SimClusterOptions {
   readonly nodes: number;
@@ -81,6 +63,7 @@ export class SimCluster implements World {
   readonly #moments: Moments;
   readonly #sights: Sights;
   readonly #administration: Administration;
+  readonly #processes: SimProcesses;
 
   constructor(options: SimClusterOptions) {
     this.#options = options;
@@ -104,7 +87,7 @@ export class SimCluster implements World {
       incarnations: 0,
     }));
     for (const machine of this.machines) {
-      machine.disk.onDeath = (process) => this.#killed(machine, process);
+      machine.disk.onDeath = (process) => this.#processes.killed(machine, process);
     }
     this.#diskFaults = new SimDiskFaults(this, options.random('disk faults'), this.coverage);
     this.#exchange = new SimExchange(
@@ -122,6 +105,18 @@ export class SimCluster implements World {
     );
     const termsAt = (index: number) => this.machines.map(({ running }) => running?.inspect().termAt(index));
     this.#sights = new Sights({ count: options.nodes, termsAt }, this.#moments);
+    this.#processes = new SimProcesses({
+      ...options,
+      network: this.network,
+      coverage: this.coverage,
+      owner: (id) => this.#owners.get(id),
+      logged: (machine, event, facts) => this.#logged(machine, event, facts),
+      serves: () => this.#lookAtCore(),
+      ended: (process) => {
+        this.#exchange.processDied(process);
+        this.#lookAtCore();
+      },
+    });
     this.#administration = new Administration({
       client: (node) => new StoreClient(node, this.exchange),
       primaries: () => this.primaries(),
@@ -153,7 +148,7 @@ export class SimCluster implements World {
 
   /** An event of the node's threw: as a process would, it ends. */
   failed(owner: SimProcess, error: unknown): void {
-    this.#crashed(this.machine(owner.node), owner, error);
+    this.#processes.crashed(this.machine(owner.node), owner, error);
   }
 
   /** A node after one of its events. */
@@ -253,12 +248,7 @@ export class SimCluster implements World {
     if (machine.process?.alive) return this.#moot({ running: true });
     if (this.#administration.isGone(node)) return this.#moot({ reason: 'it is no member any more' });
     if (machine.isEmptied) return this.#moot({ reason: 'it has forgotten who it was' });
-    const process = new SimProcess(node, machine.number);
-    machine.process = process;
-    machine.incarnations++;
-    if (machine.incarnations > 1) this.coverage.add('restarts');
-    machine.life.push({ type: 'start', time: this.#options.scheduler.nowUs * 1000, pid: machine.incarnations });
-    const outcome = await this.#started(machine, process);
+    const outcome = await this.#processes.start(machine);
     const { up, refused, ended } = outcome;
     if (refused !== undefined) this.coverage.add('starts refused for a damaged file');
     // Ended by another fault before it served: it may be, and shows nothing.
@@ -266,35 +256,11 @@ export class SimCluster implements World {
     return { effect, mechanism: 'simulated', proof: { incarnation: machine.incarnations, ...outcome } };
   }
 
-  #started(machine: SimMachine, process: SimProcess): Promise<Started> {
-    const { scheduler } = this.#options;
-    return new Promise((resolve) => {
-      scheduler.schedule(0, eventKind.harness, process, () => {
-        this.#launch(machine, process).then(
-          () => resolve({ up: true }),
-          (error: unknown) => {
-            const byNemesis = isNemesisDoing(machine, error);
-            this.#crashed(machine, process, error);
-            if (!byNemesis) resolve({ up: false });
-            else resolve({ up: false, ...(machine.disk.caused(error) ? { ended: true } : { refused: String(error) }) });
-          },
-        );
-      });
-      const look = (lookedUs: number) => {
-        if (machine.running !== undefined) return;
-        if (!process.alive) resolve({ up: false, ended: true });
-        else if (lookedUs >= startMaxUs) resolve({ up: false, ...(machine.disk.fault && { ended: true }) });
-        else scheduler.schedule(startLookUs, eventKind.harness, harnessProcess, () => look(lookedUs + startLookUs));
-      };
-      scheduler.schedule(startLookUs, eventKind.harness, harnessProcess, () => look(startLookUs));
-    });
-  }
-
   async kill(node: NodeId): Promise<Effect> {
     const machine = this.machine(node);
     const { process } = machine;
     if (process === undefined || !process.alive) return this.#moot({ running: false });
-    this.#killed(machine, process);
+    this.#processes.killed(machine, process);
     return { effect: 'proven', mechanism: 'simulated', proof: { incarnation: machine.incarnations } };
   }
 
@@ -360,57 +326,10 @@ export class SimCluster implements World {
     return this.#random.below(bound);
   }
 
-  async #launch(machine: SimMachine, process: SimProcess): Promise<void> {
-    const { scheduler, random, system, tuning } = this.#options;
-    const life = `${machine.node}/${machine.incarnations}`;
-    const draws = random(`node ${life}`);
-    const ports: Ports = {
-      clock: new SimClock(scheduler, process, machine.clock, random(`turns ${life}`)),
-      random: { uint32: () => draws.below(2 ** 32) },
-      fileSystem: machine.disk.portOf(process, scheduler),
-      network: this.network.portOf(process),
-    };
-    const isFirst = machine.number <= this.nodes.length;
-    // At the place of each id stands where that member is, or was: there others are refused.
-    const places = Math.max(this.nodes.length, machine.number);
-    const cluster = Array.from({ length: places }, (_, at) => urlOf(this.#owners.get(at + 1) ?? machine.node));
-    const running = await system.startNode(
-      ports,
-      {
-        ...tuning,
-        id: machine.number,
-        clusterId: 'simulated',
-        cluster,
-        join: !isFirst,
-        listenPeer: { host: machine.node, port: peerPort },
-      },
-      {
-        audit: (lines) => {
-          machine.audit.push(lines);
-          this.coverage.audited(lines);
-        },
-        log: (level, event, facts) => this.#log(machine, level, event, facts),
-        stopped: (reason) => {
-          if (reason.type === 'fatal') this.#crashed(machine, process, reason.error);
-          else this.#left(machine, process);
-        },
-      },
-    );
-    if (!process.alive) return;
-    machine.running = running;
-    machine.undamaged = undefined;
-    machine.old = machine.disk.copy(snapshotFiles);
-    this.#lookAtCore();
-  }
-
-  #log(machine: SimMachine, level: string, event: string, facts: Readonly<Record<string, unknown>>): void {
+  #logged(machine: SimMachine, event: string, facts: Readonly<Record<string, unknown>>): void {
     this.coverage.logged(event, facts);
     this.#moments.logged(machine.number, event, facts);
     if (event === 'configuration-entered') this.#lookAtCore();
-    const line = JSON.stringify({ level, time: machine.clock.wallMs(), event, ...facts });
-    machine.logTail.push(line);
-    if (machine.logTail.length > logLinesKept) machine.logTail.shift();
-    this.#options.log?.(machine.node, line);
   }
 
   #lookAtCore(): void {
@@ -437,61 +356,9 @@ export class SimCluster implements World {
     return clock.monotonicRate === 1 && disk.fault === undefined && allVote;
   }
 
-  #end(machine: SimMachine, process: SimProcess): void {
-    process.alive = false;
-    process.backlog.length = 0;
-    machine.running = undefined;
-    this.network.processDied(process);
-    this.#exchange.processDied(process);
-    this.#lookAtCore();
-  }
-
-  #killed(machine: SimMachine, process: SimProcess): void {
-    this.#end(machine, process);
-    machine.life.push({ ...this.#exit(machine), ordered: true, code: null, signal: 'SIGKILL' });
-  }
-
-  /** It was removed from the cluster, and ended in order. */
-  #left(machine: SimMachine, process: SimProcess): void {
-    if (!process.alive) return;
-    this.#end(machine, process);
-    machine.life.push({ ...this.#exit(machine), ordered: true, code: 0, signal: null });
-  }
-
-  /** The node ended by itself: an exception, a broken invariant, a fatal disk error. */
-  #crashed(machine: SimMachine, process: SimProcess, error: unknown): void {
-    if (!process.alive) return;
-    const ordered = isNemesisDoing(machine, error);
-    if (ordered) machine.disk.dropClean();
-    this.#log(machine, 'fatal', 'crash', {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
-    this.#end(machine, process);
-    machine.life.push({ ...this.#exit(machine), ordered, code: 70, signal: null });
-  }
-
-  #exit({ incarnations, logTail }: SimMachine) {
-    const time = this.#options.scheduler.nowUs * 1000;
-    return { type: 'exit', time, pid: incarnations, lastLogLines: [...logTail] } as const;
-  }
-
   #moot(proof: Effect['proof']): Effect {
     return { effect: 'moot', mechanism: 'simulated', proof };
   }
-}
-
-/** What became of a start. */
-interface Started {
-  readonly up: boolean;
-  /** Why it would not: a file of it was damaged. */
-  readonly refused?: string;
-  /** The nemesis ended it, or holds its disk. */
-  readonly ended?: boolean;
-}
-
-/** Where its peers reach it. */
-function urlOf(node: NodeId): string {
-  return `http://${node}:${peerPort}`;
 }
 
 /** As the simulated network names directed links. */
