@@ -9,7 +9,7 @@ import { SimCluster } from './sim-cluster.ts';
 import { simulate } from './simulation.ts';
 import { loadSystem, ownSystem } from './system-module.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 const options = { workload: 'register', timeLimitMs: 12_000, ratePerS: 60, opTimeoutMs: 2000 };
 
