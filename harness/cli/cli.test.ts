@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa, type Options } from 'execa';
 import t from 'tap';
+import { readResults } from '../../results/store/read.ts';
 import { exitCodes } from './exit.ts';
 
 const main = join(import.meta.dirname, 'main.js');
@@ -190,10 +191,10 @@ t.test('a run is judged, written down, and judged again from its folder', async 
     options: { target: 'memory', workload: 'register', nodes: 5, concurrency: 10, rate: 300, seed: 7 },
     versions: { node: process.versions.node, splitbrain: /^\d/ },
   });
-  const first = JSON.parse(readFileSync(join(latest, 'results.json'), 'utf8')) as unknown;
+  const first = readResults(latest);
   const again = await splitbrain(['check', 'register', '--results', results, '--json']);
   t.equal(again.exitCode, exitCodes.valid);
-  t.match(JSON.parse(again.stdout), first as object, 'with the same answer');
+  t.match(JSON.parse(again.stdout), first, 'with the same answer');
 });
 
 t.test('the verdict decides the exit code', async (t) => {
