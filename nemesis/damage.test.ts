@@ -103,3 +103,18 @@ t.test('a majority always stays unharmed', async (t) => {
     }
   }
 });
+
+t.test('a minority of the nodes is left alone while it may be most of those who vote', async (t) => {
+  const moot = (reason: string): Effect => ({ effect: 'moot', mechanism: 'told', proof: { reason } });
+  const { world, asked } = worldWith({ setVoters: async () => moot('nobody leads') });
+  for (const kind of [corruption, reformat]) {
+    t.match(await kind.start(world, chosen), [
+      { node: '1', effect: 'moot', proof: { reason: /not every node votes/ } },
+      { node: '2', effect: 'moot' },
+    ]);
+  }
+  t.strictSame(asked, []);
+  const voting = worldWith({ setVoters: async () => moot('they vote already') });
+  await corruption.start(voting.world, chosen);
+  t.strictSame(voting.asked.slice(0, 2), ['kill 1', 'kill 2']);
+});

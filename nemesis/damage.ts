@@ -1,4 +1,5 @@
-import { type FaultKind, onEach, power, settingOf } from './fault-kind.ts';
+import { type FaultKind, type NodeEffect, onEach, power, settingOf } from './fault-kind.ts';
+import { everyNodeVotes } from './membership.ts';
 import { majoritySize, someNodes } from './node-targets.ts';
 import type { Damage, Effect, NodeId, World } from './world.ts';
 
@@ -26,7 +27,7 @@ export const corruption: FaultKind = {
     'snapshot-old': harm({ file: 'snapshot', how: 'old' }),
   },
   start: (world, chosen) =>
-    onEach(chosen.nodes, async (node) => {
+    onMinority(world, chosen.nodes, async (node) => {
       const damage = power(world, 'damage');
       const how = settingOf(chosen, 'damage').damage;
       // So that there is one to harm, and a newer one than any old one.
@@ -48,7 +49,7 @@ export const reformat: FaultKind = {
     minority: minorityOf(undefined),
   },
   start: (world, { nodes }) =>
-    onEach(nodes, async (node) => {
+    onMinority(world, nodes, async (node) => {
       const wipe = power(world, 'wipe');
       // There must be a way back.
       for (const name of ['removeMember', 'addMember'] as const) power(world, name);
@@ -72,6 +73,17 @@ function minorityOf(damage: Damage | undefined): Choose {
     const chosen = { nodes: someNodes(nodes, 1 + random(most), random) };
     return damage === undefined ? chosen : { ...chosen, setting: { type: 'damage', damage } };
   };
+}
+
+/** Harm for good: moot where a minority of the nodes may be most of those who vote. */
+async function onMinority(
+  world: World,
+  nodes: readonly NodeId[],
+  act: (node: NodeId) => Promise<Effect>,
+): Promise<readonly NodeEffect[]> {
+  if (await everyNodeVotes(world)) return onEach(nodes, act);
+  const proof = { reason: 'not every node votes: these may be most of those who do' };
+  return nodes.map((node) => ({ effect: 'moot', mechanism: 'none', proof, node }));
 }
 
 /** One after another: of each change of members a majority must know before the next. */

@@ -54,6 +54,9 @@ export const members: FaultKind = {
   },
 };
 
+/** Why a change of voters is moot that changes nothing. */
+export const alreadyVote = 'they vote already';
+
 /** How often all are made voters again, while others' changes are still under way. */
 const triesMax = 6;
 const retryMs = 500;
@@ -67,10 +70,20 @@ export async function allVote(world: World, removed: readonly NodeId[]): Promise
   for (const node of removed) back.push(...(await onEach([node], async () => power(world, 'addMember')(node))));
   for (let tried = 1; ; tried++) {
     const effect = await attempt(async () => power(world, 'setVoters')(world.nodes));
-    const isDone = effect.effect !== 'moot' || effect.proof.reason === 'they vote already';
+    const isDone = effect.effect !== 'moot' || effect.proof.reason === alreadyVote;
     if (isDone || tried === triesMax) return [...back, effect];
     await world.sleep(retryMs);
   }
+}
+
+/**
+ * Sees to it that every node votes, as far as the world can change that. Harm for good to a minority of the nodes leaves
+ * a majority of those who vote only then.
+ */
+export async function everyNodeVotes(world: World): Promise<boolean> {
+  if (world.setVoters === undefined) return true;
+  const { effect, proof } = (await allVote(world, [])).at(-1)!;
+  return effect === 'proven' || proof.reason === alreadyVote;
 }
 
 async function setVoters(world: World, chosen: Chosen): Promise<readonly NodeEffect[]> {

@@ -2,6 +2,7 @@ import { oneOf, type Random } from './choice.ts';
 import { anotherLeader } from './election.ts';
 import { attempt, type Chosen, type FaultKind, type NodeEffect, onEach, power, settingOf } from './fault-kind.ts';
 import { around, fallBehind } from './lag.ts';
+import { allVote } from './membership.ts';
 import { links, majoritySize, someNodes, without } from './node-targets.ts';
 import { react, stepAt } from './reaction.ts';
 import type { Act, Link, Moment, NodeId, Reaction, ReactionStep, Scene, World } from './world.ts';
@@ -59,10 +60,11 @@ export const moments: FaultKind = {
     if (reaction.untilElected === true) await anotherLeader(world, story.hit);
     return effects;
   },
-  end: async (world) => [
+  end: async (world, chosen) => [
     await attempt(() => world.cut([])),
     ...(await onEach(world.nodes, (node) => world.resume(node))),
     ...(await onEach(world.nodes, (node) => world.start(node))),
+    ...(settingOf(chosen, 'reaction').reaction.scene === 'members' ? await allVote(world, []) : []),
   ],
 };
 

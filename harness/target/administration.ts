@@ -1,3 +1,4 @@
+import { alreadyVote } from '../../nemesis/membership.ts';
 import type { Effect, NodeId } from '../../nemesis/world.ts';
 import type { Member, MemberChange, Result, Client as StoreClient } from '../../system/client/index.ts';
 
@@ -61,7 +62,7 @@ export class Administration {
     const changes = known.value
       .filter(({ id, learner }) => ids.includes(id) === learner)
       .map(({ id, url, learner }): MemberChange => ({ id, url, ...(!learner && { learner: true }) }));
-    if (changes.length === 0) return moot('they vote already');
+    if (changes.length === 0) return moot(alreadyVote);
     const answer = await client.changeMembers(changes, { timeoutMs: requestTimeoutMs });
     if (!answer.ok) return refused(answer);
     const now = answer.value.filter(({ learner }) => !learner).map(({ id }) => id);
