@@ -39,8 +39,9 @@ export function checkOperations(history: History): Section {
   if (counts.ok === 0) return unknown(`none of ${counts.invoked} operations succeeded`, counts);
   const silent = [...answered].filter(([, was]) => !was).map(([f]) => f);
   if (silent.length > 0) return unknown(`no ${silent.join(' and no ')} was ever answered`, counts);
-  const { invoked, ok, fail, info } = counts;
-  const summary = `${invoked} operations: ${ok} ok, ${fail} fail, ${info} of unknown outcome`;
+  const { invoked, ok, fail } = counts;
+  // Those that were never answered, too.
+  const summary = `${invoked} operations: ${ok} ok, ${fail} fail, ${invoked - ok - fail} of unknown outcome`;
   return { valid: true, summary, anomalies: [], counts: { ...counts, ...lateness } };
 }
 

@@ -228,6 +228,10 @@ t.test('a history that cannot be written ends the run, healed', async (t) => {
 
 t.test('without answers nothing is known', async (t) => {
   t.match(checkOperations([]), { valid: 'unknown' });
+  const call = (index: number, process: number, type: 'invoke' | 'ok') =>
+    ({ index, time: index, process, type, f: 'read', node: '1' }) as const;
+  const cutShort = [call(0, 1, 'invoke'), call(1, 1, 'ok'), call(2, 2, 'invoke')];
+  t.match(checkOperations(cutShort), { summary: '2 operations: 1 ok, 0 fail, 1 of unknown outcome' });
   t.match(checkLiveness([]), { valid: 'unknown' });
   const { history } = await stage({ answer: () => ({ type: 'fail', error: 'no-leader' }) });
   t.match(checkOperations(history), { valid: 'unknown', reason: /none of \d+ operations succeeded/ });
