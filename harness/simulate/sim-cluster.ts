@@ -313,9 +313,10 @@ export class SimCluster implements World {
     return this.#diskFaults.losePower(this.machine(node));
   }
 
+  /** Never shorter than asked for: who waits for a time that is less than a microsecond away would wait without end. */
   sleep(ms: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#options.scheduler.schedule(Math.round(ms * 1000), eventKind.harness, harnessProcess, () => {
+      this.#options.scheduler.schedule(Math.ceil(ms * 1000), eventKind.harness, harnessProcess, () => {
         if (this.#ended) reject(new DOMException('the run is over', 'AbortError'));
         else resolve();
       });

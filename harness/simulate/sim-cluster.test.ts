@@ -1,0 +1,21 @@
+import t from 'tap';
+import { SimCluster } from './sim-cluster.ts';
+import { loadSystem, ownSystem } from './system-module.ts';
+import { emptyWorld, second } from './testing-world.ts';
+
+t.test('a sleep is never shorter than asked for, however short', async (t) => {
+  const { scheduler, random } = emptyWorld();
+  const tuning = { tickMs: 50, electionTicks: 10, heartbeatTicks: 1, snapshotEntries: 30, segmentBytes: 1 << 14 };
+  const system = await loadSystem(ownSystem);
+  const cluster = new SimCluster({ nodes: 3, system, scheduler, random: () => random, tuning });
+  const wokenUs: number[] = [];
+  const sleeping = async () => {
+    for (const ms of [0.0001, 1.0001, 2]) {
+      await cluster.sleep(ms);
+      wokenUs.push(scheduler.nowUs);
+    }
+  };
+  void sleeping();
+  await scheduler.run(second);
+  t.strictSame(wokenUs, [1, 1002, 3002]);
+});
