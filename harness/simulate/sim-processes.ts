@@ -57,7 +57,7 @@ interface Started {
   readonly up: boolean;
   /** Why it would not: a file of it was damaged. */
   readonly refused?: string;
-  /** The nemesis ended it, or holds its disk. */
+  /** The nemesis ended it, or holds it or its disk. */
   readonly ended?: boolean;
 }
 
@@ -92,8 +92,10 @@ export class SimProcesses {
       const look = (lookedUs: number) => {
         if (machine.running !== undefined) return;
         if (!process.alive) resolve({ up: false, ended: true });
-        else if (lookedUs >= startMaxUs) resolve({ up: false, ...(machine.disk.fault && { ended: true }) });
-        else scheduler.schedule(startLookUs, eventKind.harness, harnessProcess, () => look(lookedUs + startLookUs));
+        else if (lookedUs >= startMaxUs) {
+          const isHeld = process.paused || machine.disk.fault !== undefined;
+          resolve({ up: false, ...(isHeld && { ended: true }) });
+        } else scheduler.schedule(startLookUs, eventKind.harness, harnessProcess, () => look(lookedUs + startLookUs));
       };
       scheduler.schedule(startLookUs, eventKind.harness, harnessProcess, () => look(startLookUs));
     });
