@@ -313,10 +313,14 @@ export class SimCluster implements World {
     return this.#diskFaults.losePower(this.machine(node));
   }
 
-  /** Never shorter than asked for: who waits for a time that is less than a microsecond away would wait without end. */
+  /**
+   * A microsecond at least: who waits for a time that is less than that away would wait without end. Milliseconds are
+   * off by what their fractions lose, which must not make a microsecond more.
+   */
   sleep(ms: number): Promise<void> {
+    const us = ms > 0 ? Math.max(1, Math.ceil(ms * 1000 - 1e-6)) : 0;
     return new Promise((resolve, reject) => {
-      this.#options.scheduler.schedule(Math.ceil(ms * 1000), eventKind.harness, harnessProcess, () => {
+      this.#options.scheduler.schedule(us, eventKind.harness, harnessProcess, () => {
         if (this.#ended) reject(new DOMException('the run is over', 'AbortError'));
         else resolve();
       });
