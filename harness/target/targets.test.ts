@@ -7,6 +7,7 @@ import { processStat } from '../cluster/proc.ts';
 import { signalTree, treeOf } from './process-tree.ts';
 import { ProcessWorld } from './process-world.ts';
 import { findProgram, ProgramMissing } from './program.ts';
+import type { SetUp } from './target.ts';
 import { loadTarget, TargetModuleError } from './user-module.ts';
 
 const main = join(import.meta.dirname, '../cli/main.js');
@@ -85,8 +86,16 @@ t.test('what is no target is refused in one line', async (t) => {
   for (const [file, message] of table) {
     await t.rejects(loadTarget(join(folder, file)), { name: 'TargetModuleError', message }, file);
   }
-  // biome-ignore lint/suspicious/noExplicitAny: the set-up of these looks at nothing
-  const options = {} as any;
+  const options: SetUp = {
+    workload: 'register',
+    nodes: 1,
+    folder,
+    opTimeoutMs: 1000,
+    faults: [],
+    options: {},
+    random: () => 0,
+    now: () => 0,
+  };
   const system = await loadTarget(join(folder, 'system.ts'));
   t.equal(system.name, 'helped', 'what it imports is compiled, too');
   await t.rejects(system.setUp(options), { name: 'TargetModuleError', message: /what setUp gave: client: / });
