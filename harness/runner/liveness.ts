@@ -48,6 +48,9 @@ export function checkLiveness(history: History): Section {
   }
   if (wanted.length === 0) return unknown('there were no final operations', counts);
   if (!isOver) return unknown('the run ended before the final operations did', counts);
+  if (rests.some(({ value }) => readOutcome(value) === undefined)) {
+    return unknown('what a rest in the middle came to cannot be read', counts);
+  }
   const times = rests.length === 1 ? 'once' : `${rests.length} times`;
   const often = rests.length === 0 ? '' : `${times} in the middle, and at the end `;
   const summary = `${often}together again after ${outcome.tookMs / 1000} s, then ${wanted.length} final operations served`;

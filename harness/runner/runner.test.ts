@@ -179,6 +179,8 @@ t.test('a cluster that was healed in the middle of a run and did not come togeth
   t.equal(valid, false, 'although it did at the end');
   t.match(anomalies, [{ kind: 'no-convergence', ops: [1] }]);
   t.equal(checkLiveness([line(false, 0)]).valid, false, 'however the run went on');
+  const garbled = { ...line(true, 0), value: { converged: 'yes' } };
+  t.match(checkLiveness([garbled, ...history]), { valid: 'unknown', reason: /cannot be read/ });
 });
 
 t.test('a node that does not serve after healing is a violation', async (t) => {
