@@ -25,6 +25,7 @@ t.test('what goes in comes out', async (t) => {
   t.equal(lost.valid, false);
   t.match(lost.anomalies, [{ kind: 'lost-element', ops: [2], evidence: { element: 2, acknowledged: 1, dequeued: 0 } }]);
   t.equal(check(['enqueue', 1], ['enqueue', 1], ['drain', [1]]).valid, false, 'twice in, once out');
+  t.equal(check(['enqueue', 1], ['drain', []], ['enqueue', 1]).valid, false, 'the one before the drain is lost');
   for (const call of [[], [['enqueue', 7, 'fail']]] as const) {
     const made = check(...call, ['dequeue', 7]);
     t.match(made.anomalies, [{ kind: 'unexpected-element', evidence: { element: 7 } }]);

@@ -12,12 +12,11 @@ interface Element {
   /** The key as events refer to it. */
   readonly queue: number;
   readonly ops: number[];
-  /** Enqueues that may have taken effect, and those that certainly did. */
+  /** Enqueues that may have taken effect. */
   attempted: number;
-  acknowledged: number;
+  /** Where those that certainly did were acknowledged. */
+  readonly acknowledgements: number[];
   dequeued: number;
-  /** The last acknowledgement. */
-  last: number;
 }
 
 /** The operations that an anomaly names; an element may be enqueued any number of times. */
@@ -25,9 +24,10 @@ const OPS_MAX = 20;
 
 /**
  * Jepsen's total-queue: what goes in comes out. `enqueue` and `dequeue` of one element, `drain` of the whole rest as a
- * list. An element that was acknowledged and never came out of a queue that was drained after is a `lost-element`;
- * one that nobody can have enqueued, an `unexpected-element`. One that comes out again is counted only: queues may
- * deliver twice. Where no drain followed, or dequeues of unknown outcome may have taken what is missing, it is unknown.
+ * list. An element that was acknowledged more often before the last drain began than it ever came out is a
+ * `lost-element`; one that nobody can have enqueued, an `unexpected-element`. One that comes out again is counted only:
+ * queues may deliver twice. Where no drain followed, or dequeues of unknown outcome may have taken what is missing, it
+ * is unknown.
  *
  * @throws HistoryError when completions do not fit invocations
  */
@@ -41,7 +41,7 @@ export function checkTotalQueue(history: History | Events): Section {
   const elementOf = (value: Value, queue: number, at: number): Element => {
     const id = `${queue} ${canonical(value)}`;
     const known = elements.get(id);
-    const blank = { attempted: 0, acknowledged: 0, dequeued: 0, last: -1 };
+    const blank = { attempted: 0, acknowledgements: [], dequeued: 0 };
     const element = known ?? { value, key: events.op(at).key, queue, ops: [], ...blank };
     if (known === undefined) elements.set(id, element);
     if (element.ops.length < OPS_MAX) element.ops.push(at);
@@ -59,8 +59,7 @@ export function checkTotalQueue(history: History | Events): Section {
       element.attempted++;
       counts.enqueued++;
       if (outcome !== OK) continue;
-      element.acknowledged++;
-      element.last = Math.max(element.last, completed);
+      element.acknowledgements.push(completed);
       counts.acknowledged++;
     } else if (f === 'dequeue' || f === 'drain') {
       if (outcome !== OK) {
@@ -79,10 +78,10 @@ export function checkTotalQueue(history: History | Events): Section {
     }
   }
   const found = new AnomalyList();
-  const lost: Element[] = [];
+  const lost: { readonly element: Element; readonly acknowledged: number }[] = [];
   let undrained = 0;
   for (const element of elements.values()) {
-    const { value, key, queue, ops, attempted, acknowledged, dequeued, last } = element;
+    const { value, key, queue, ops, attempted, acknowledgements, dequeued } = element;
     counts.again += Math.max(0, dequeued - Math.max(1, attempted));
     if (attempted === 0) {
       found.add({
@@ -93,18 +92,21 @@ export function checkTotalQueue(history: History | Events): Section {
         evidence: { element: value, attempted, dequeued },
       });
     }
-    if (dequeued >= acknowledged) continue;
-    counts.missing += acknowledged - dequeued;
-    if ((drained.get(queue) ?? -1) > last) lost.push(element);
+    if (dequeued >= acknowledgements.length) continue;
+    counts.missing += acknowledgements.length - dequeued;
+    const drain = drained.get(queue) ?? -1;
+    const acknowledged = acknowledgements.filter((at) => at < drain).length;
+    if (acknowledged > dequeued) lost.push({ element, acknowledged });
     else undrained++;
   }
-  const missing = lost.reduce((sum, { acknowledged, dequeued }) => sum + acknowledged - dequeued, 0);
+  const missing = lost.reduce((sum, { element, acknowledged }) => sum + acknowledged - element.dequeued, 0);
   // A drain may have taken any number.
   const proven = openDrains === 0 && missing > counts.openDequeues;
-  for (const { value, key, ops, acknowledged, dequeued } of proven ? lost : []) {
+  for (const { element, acknowledged } of proven ? lost : []) {
+    const { value, key, ops, dequeued } = element;
     found.add({
       kind: 'lost-element',
-      message: `${JSON.stringify(value)} was acknowledged ${counted(acknowledged, 'time')} and dequeued ${counted(dequeued, 'time')}`,
+      message: `${JSON.stringify(value)} was acknowledged ${counted(acknowledged, 'time')} before the last drain and dequeued ${counted(dequeued, 'time')}`,
       ...(key === undefined ? {} : { key }),
       ops,
       evidence: { element: value, acknowledged, dequeued },

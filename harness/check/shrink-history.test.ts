@@ -199,7 +199,7 @@ t.test('no anomaly comes in by leaving out', async (t) => {
         }
         return true;
       }),
-      { numRuns: 300 },
+      { numRuns: 3000 },
     );
   }
   t.ok(found > 100, `${found} anomalies were shrunk`);
