@@ -27,18 +27,21 @@ export function realtimeEdges(table: Transactions, graph: GraphBuilder): void {
   // Completions since the last invocation share a junction, which is made when the invocation comes.
   let junction = NONE;
   const waiting: number[] = [];
+  let count = 0;
   table.eachMoment(
     (t) => {
-      if (waiting.length > 0) {
+      if (count > 0) {
         const next = graph.junction();
-        for (const done of waiting) graph.edge(done, next, REALTIME);
-        waiting.length = 0;
+        for (let i = 0; i < count; i++) graph.edge(waiting[i]!, next, REALTIME);
+        count = 0;
         if (junction !== NONE) graph.edge(junction, next, REALTIME_LINK);
         junction = next;
       }
       if (junction !== NONE && table.status.data[t] !== FAIL) graph.edge(junction, t, REALTIME_LINK);
     },
-    (t) => waiting.push(t),
+    (t) => {
+      waiting[count++] = t;
+    },
   );
 }
 

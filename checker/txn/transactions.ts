@@ -238,7 +238,10 @@ export class Transactions {
    */
   eachMoment(invoked: (t: number) => void, completed: (t: number) => void): void {
     this.#moments ??= this.#timeline();
-    for (const moment of this.#moments) {
+    const moments = this.#moments;
+    // By index, as an iterator makes an object for each.
+    for (let at = 0; at < moments.length; at++) {
+      const moment = moments[at]!;
       if (moment > 0) invoked(moment - 1);
       else if (moment < 0) completed(-1 - moment);
     }

@@ -201,32 +201,30 @@ export class VersionOrder {
     const [table, touches] = [this.#table, this.#touches];
     const [invoked, completed, status] = [table.invoked.data, table.completed.data, table.status.data];
     const [key, transaction, start] = [touches.key.data, touches.transaction.data, touches.start];
-    const frontiers: (number[] | undefined)[] = Array.from({ length: table.keys });
+    // By key the newest of its frontier, and by touch the one before it there.
+    const newest = new Int32Array(table.keys).fill(NONE);
+    const older = new Int32Array(touches.length);
     table.eachMoment(
       (t) => {
         if (status[t] === FAIL) return;
         for (let i = start[t]!; i < start[t + 1]!; i++) {
-          const frontier = frontiers[key[i]!];
-          if (frontier === undefined) continue;
+          let before = newest[key[i]!]!;
+          if (before === NONE) continue;
           const first = touches.firstMet(i);
-          for (let f = 0; f < frontier.length; f++) add(touches.left(frontier[f]!), first);
+          for (; before !== NONE; before = older[before]!) add(touches.left(before), first);
         }
       },
       (done) => {
         if (invoked[done] === NONE) return;
         for (let i = start[done]!; i < start[done + 1]!; i++) {
-          const frontier = frontiers[key[i]!];
-          if (frontier === undefined) {
-            frontiers[key[i]!] = [i];
-            continue;
+          let last = i;
+          for (let before = newest[key[i]!]!; before !== NONE; before = older[before]!) {
+            if (completed[transaction[before]!]! < invoked[done]!) continue;
+            older[last] = before;
+            last = before;
           }
-          let kept = 0;
-          for (let f = 0; f < frontier.length; f++) {
-            const before = frontier[f]!;
-            if (completed[transaction[before]!]! > invoked[done]!) frontier[kept++] = before;
-          }
-          frontier.length = kept;
-          frontier.push(i);
+          older[last] = NONE;
+          newest[key[i]!] = i;
         }
       },
     );

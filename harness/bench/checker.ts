@@ -41,7 +41,7 @@ const cases: readonly Case[] = [
 
 /** Each history is judged so often at least, and until so much time has passed: the engine has compiled what it runs. */
 const RUNS = 3;
-const RUNS_MS = 1_500;
+const RUNS_MS = 4_000;
 const now = (): number => performance.now();
 
 /** The table of the checker's speed: the best of some runs, warm, each beside `JSON.parse` over the same lines. */
@@ -89,7 +89,7 @@ function row({ name, shape, target }: Case): string {
   return `| ${name} | ${yardstick.toFixed(0)} | ${parse.toFixed(0)} | ${check.toFixed(1)} | ${share.toFixed(2)} | ${aim}${kept ? '' : ' MISSED'} | ${verdict} | ${memory} |`;
 }
 
-/** Porcupine's etcd logs, when the folder of public histories is there; warm. */
+/** Porcupine's etcd logs, when the folder of public histories is there: each one's best time, warm. */
 function* etcdLogs(): Generator<string> {
   const folder = join(process.env.SPLITBRAIN_SHARED ?? join('..', 'shared'), 'histories', 'porcupine', 'jepsen');
   yield '';
@@ -99,15 +99,15 @@ function* etcdLogs(): Generator<string> {
   }
   const options: LinearOptions = { model: 'cas-register', failedCas: 'observed', explain: false };
   const histories = readdirSync(folder).map((file) => parseHistory(readFileSync(join(folder, file))).events);
-  let times: number[] = [];
-  for (let run = 0; run < 30; run++) {
-    times = histories.map((events) => {
+  const times = histories.map(() => Number.POSITIVE_INFINITY);
+  for (const end = now() + RUNS_MS; now() < end; ) {
+    for (const [at, events] of histories.entries()) {
       const start = now();
       checkLinear(events, options);
-      return now() - start;
-    });
+      times[at] = Math.min(times[at]!, now() - start);
+    }
   }
   times.sort((a, b) => a - b);
   const median = times[times.length >> 1] ?? 0;
-  yield `etcd logs: ${times.length}, check warm: median ${median.toFixed(3)} ms, worst ${(times.at(-1) ?? 0).toFixed(3)} ms`;
+  yield `etcd logs: ${times.length}, best check of each, warm: median ${median.toFixed(3)} ms, worst ${(times.at(-1) ?? 0).toFixed(3)} ms`;
 }
