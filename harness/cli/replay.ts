@@ -85,7 +85,8 @@ async function replayReal(folder: string, given: Flags): Promise<number> {
       console.log(`${what} came ${wanted.length === 0 ? 'up' : 'back'} in ${cameBack} of ${runs} runs`);
       if (best !== undefined) console.log(`  the shortest: ${best}`);
     }
-    return cameBack > 0 ? exitCodes.invalid : repeated.valid === runs && runs > 0 ? exitCodes.valid : exitCodes.unknown;
+    if (cameBack > 0) return exitCodes.invalid;
+    return repeated.valid === given.times ? exitCodes.valid : exitCodes.unknown;
   } finally {
     release();
   }

@@ -4,6 +4,7 @@ import { HistoryError } from '../../checker/history/history-error.ts';
 import { encodeOp } from '../../checker/history/ndjson.ts';
 import type { Op } from '../../checker/history/op.ts';
 import { mergeSections } from '../../checker/verdict.ts';
+import { counted } from '../../checker/words.ts';
 import { checkFile } from '../check/check-file.ts';
 import type { CheckModel, ModelOptions } from '../check/check-models.ts';
 import { readHistory } from '../check/read-history.ts';
@@ -112,7 +113,7 @@ function tell(
   },
   { ops, places }: ShrunkHistory,
 ): void {
-  console.log(`${facts.wanted} stays; ${facts.tried} candidates in ${facts.realS} s`);
+  console.log(`${facts.wanted} stays; ${counted(facts.tried, 'candidate')} in ${facts.realS} s`);
   console.log(`  operations ${facts.from} -> ${facts.to}`);
   for (const [at, { process, type, f, key, value }] of ops.slice(0, PLACES_MAX).entries()) {
     const on = key === undefined ? '' : `${JSON.stringify(key)} `;

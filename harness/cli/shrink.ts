@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
+import { counted } from '../../checker/words.ts';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { findRun } from '../../results/store/read.ts';
 import { keepRun } from '../simulate/keep-run.ts';
@@ -160,7 +161,7 @@ function tell(facts: {
   readonly report: string;
 }): void {
   const { from, to } = facts;
-  console.log(`${facts.wanted} stays; ${facts.tried} candidates in ${facts.realS} s`);
+  console.log(`${facts.wanted} stays; ${counted(facts.tried, 'candidate')} in ${facts.realS} s`);
   for (const name of ['operations', 'faults', 'nodes', 'clients', 'virtualS'] as const) {
     console.log(`  ${name.padEnd(10)} ${String(from[name]).padStart(8)} -> ${to[name]}`);
   }

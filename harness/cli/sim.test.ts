@@ -121,3 +121,13 @@ t.test('a broken invariant stops the run, or is put on record and the run goes o
   t.same(stepsOf(recorded)[0], stepsOf(stopped)[0], 'the same comes first');
   t.equal((await splitbrain('check', recorded)).exitCode, exitCodes.invalid);
 });
+
+t.test('Ctrl-C begins no further seed; what was not simulated is not called valid', async (t) => {
+  const words = ['sim', '--seeds', '10000', '--run-time', '2s', '--workers', '1', '--json', '--results', t.testdir()];
+  const child = execa('node', [main, ...words], { reject: false, timeout: 150_000 });
+  child.stdout.once('data', () => child.kill('SIGINT'));
+  const { exitCode, stdout, stderr } = await child;
+  t.match(stderr, /interrupted: beginning no further seed/);
+  t.equal(exitCode, exitCodes.unknown);
+  t.match(JSON.parse(stdout.split('\n').at(-1) ?? ''), { invalid: 0, unknown: 0 });
+});

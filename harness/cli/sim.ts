@@ -161,7 +161,7 @@ export const simCommand = {
       .example('$0 sim --seed 17 --seeds 1', 'one seed again: prints the same event hash')
       .example('$0 sim --like register', 'carry the latest failure of a real test into the simulator')
       .epilogue(
-        'Exit code 0: every seed was valid; 1: one was not, with --like: the same anomaly was found; 2: neither.',
+        'Exit code 0: every seed was valid; 1: one was not, with --like: the same anomaly was found; 2: neither, or interrupted.',
       ),
   handler: sim,
 };
@@ -234,7 +234,8 @@ async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<nu
   }
   if (tally.seeds === 0) return exitCodes.unknown;
   if (like !== undefined && failing.length === 0 && tally.invalid > 0) return exitCodes.unknown;
-  return tally.invalid > 0 ? exitCodes.invalid : tally.unknown > 0 ? exitCodes.unknown : exitCodes.valid;
+  if (tally.invalid > 0) return exitCodes.invalid;
+  return tally.unknown > 0 || signal.aborted ? exitCodes.unknown : exitCodes.valid;
 }
 
 function tell(
