@@ -86,8 +86,6 @@ function system(given: Awaited<ReturnType<typeof systemFlags>['argv']>): Lines {
 }
 
 export const benchCommand = {
-  command: 'bench',
-  describe: 'Measure the store beside etcd, the checkers, the harness or the simulator',
   /** @param ended is given the exit code */
   builder: (yargs: Argv, ended: (code: number) => void) => {
     const print = (lines: Lines) => told(lines).then(ended);

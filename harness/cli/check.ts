@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import type { Argv } from 'yargs';
 import { HistoryError } from '../../checker/history/history-error.ts';
 import type { Value } from '../../checker/history/op.ts';
@@ -7,16 +6,13 @@ import { writeReport } from '../../results/report/build.ts';
 import { findRun, readTest } from '../../results/store/read.ts';
 import { writeResults } from '../../results/store/write.ts';
 import { checkFile } from '../check/check-file.ts';
-import { judge } from '../runner/judge.ts';
 import { exitCodeOf } from './exit.ts';
 import { runsRoot, text } from './flags.ts';
+import { isFile, standardInput } from './history-file.ts';
 import { judgeHistoryRun } from './history-run.ts';
 import { modelFlags, modelOf, refuseModel } from './model-flags.ts';
 import { UsageError } from './usage-error.ts';
 import { verdictText } from './verdict-text.ts';
-
-/** What main makes of `-`, which yargs would swallow as a positional argument. */
-export const standardInput = '/dev/stdin';
 
 function flags(yargs: Argv) {
   return modelFlags(yargs)
@@ -33,8 +29,6 @@ function flags(yargs: Argv) {
 type Flags = Awaited<ReturnType<typeof flags>['argv']>;
 
 export const checkCommand = {
-  command: 'check [what]',
-  describe: 'Judge a run again from its folder alone, or any history: NDJSON, Jepsen EDN, JSON or text',
   builder: (yargs: Argv) =>
     flags(yargs)
       .example('$0 check', 'the latest run')
@@ -49,6 +43,8 @@ async function checkRun(given: Flags): Promise<number> {
   const { what, results: root, json } = given;
   const folder = findRun(root, what);
   const { name, nodes, seed, world } = readTest(folder);
+  // A history file is judged without all that a run may need, which takes longer to load than most take to judge.
+  const { judge } = await import('../runner/judge.ts');
   const results = world === 'history' ? await judgeHistoryRun(folder) : judge(folder);
   writeResults(folder, results);
   const report = writeReport(folder);
@@ -88,9 +84,4 @@ function consistency({ details = {} }: Section): (readonly [label: string, text:
     ...told('not', details.not),
     ...told('also not', details.alsoNot),
   ];
-}
-
-/** Whether it is a history file, not a run. */
-export function isFile(what: string): boolean {
-  return what === standardInput || (statSync(what, { throwIfNoEntry: false })?.isFile() ?? false);
 }

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa, type Options } from 'execa';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { readResults } from '../../results/store/read.ts';
-import { exitCodes } from './exit.ts';
+import { exitCodes, explain } from './exit.ts';
+import { splitbrain as inProcess } from './splitbrain.ts';
 
 const main = join(import.meta.dirname, 'main.js');
 
@@ -27,8 +28,19 @@ async function shortRun(results: string): Promise<string> {
   return (JSON.parse(stdout) as { folder: string }).folder;
 }
 
+/** What main would say, its exit code, and what was printed before. */
+async function mistakeOf(t: Test, words: readonly string[]) {
+  const outputs = [t.capture(console, 'log'), t.capture(console, 'error')];
+  const error = await inProcess(words).catch((error: unknown) => error);
+  for (const { restore } of outputs) restore();
+  return { ...explain(error), printed: outputs.flatMap((output) => output.args().flat()).join('\n') };
+}
+
 t.test('a mistake gets one clear line and exit code 254', async (t) => {
   const results = t.testdir();
+  const before = process.cwd();
+  t.teardown(() => process.chdir(before));
+  process.chdir(results);
   const table: readonly (readonly [readonly string[], RegExp])[] = [
     [[], /say what to do/],
     [['frobnicate'], /Unknown argument: frobnicate/],
@@ -54,11 +66,21 @@ t.test('a mistake gets one clear line and exit code 254', async (t) => {
     [['shrink', '-'], /--out FILE says where/],
     [['report', 'nowhere'], /no run "nowhere"/],
   ];
-  for (const [words, line] of table) {
-    const { exitCode, stdout, stderr } = await splitbrain(words, { cwd: results });
+  for (const [words, told] of table) {
     const name = words.join(' ') || 'nothing at all';
+    const { line, code, printed } = await mistakeOf(t, words);
+    t.equal(code, exitCodes.usage, name);
+    t.match(line, told, name);
+    t.notMatch(line, '\n', `${name}: one line`);
+    t.equal(printed, '', name);
+  }
+  // How the process ends is the same for all: one of each way that a mistake is found.
+  const found = [['frobnicate'], ['test', '--nodes'], ['test', '--nodes', '0'], ['check', 'nowhere']];
+  for (const [words, told] of table.filter(([words]) => found.some((some) => some.join() === words.join()))) {
+    const { exitCode, stdout, stderr } = await splitbrain(words, { cwd: results });
+    const name = `${words.join(' ')}, as a process`;
     t.equal(exitCode, exitCodes.usage, name);
-    t.match(stderr, line, name);
+    t.match(stderr, told, name);
     t.equal(stderr.split('\n').length, 1, `${name}: one line`);
     t.equal(stdout, '', name);
   }

@@ -17,8 +17,6 @@ const builder = (yargs: Argv) =>
   yargs.option('json', { describe: 'Print the table as JSON', type: 'boolean', default: false });
 
 export const doctorCommand = {
-  command: 'doctor',
-  describe: 'Say which faults this machine allows, by which mechanisms, and what to install for more',
   builder,
   handler: doctor,
 };

@@ -36,8 +36,6 @@ function flags(yargs: Argv) {
 type Flags = Awaited<ReturnType<typeof flags>['argv']>;
 
 export const exportCommand = {
-  command: 'export [what]',
-  describe: "Write a history in another checker's format: Jepsen's EDN, Porcupine's kv",
   builder: (yargs: Argv) =>
     flags(yargs)
       .example('$0 export latest --format edn --out history.edn', "for Jepsen's checkers, Elle, Knossos")

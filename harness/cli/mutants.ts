@@ -61,8 +61,6 @@ function flags(yargs: Argv) {
 }
 
 export const mutantsCommand = {
-  command: 'mutants',
-  describe: 'Plant bugs that real systems shipped, one after another, and see whether each is found',
   builder: (yargs: Argv) =>
     flags(yargs)
       .example('$0 mutants --budget 1m', 'all of them in simulation')

@@ -102,8 +102,6 @@ function mergeFlags(yargs: Argv) {
 }
 
 export const nightlyCommand = {
-  command: 'nightly [config]',
-  describe: 'Run a matrix of targets, workloads and faults in both worlds within a time budget, canaries first',
   /** @param ended is given the exit code of `nightly merge` */
   builder: (yargs: Argv, ended: (code: number) => void) =>
     flags(yargs)

@@ -33,8 +33,6 @@ function flags(yargs: Argv) {
 type Flags = Awaited<ReturnType<typeof flags>['argv']>;
 
 export const replayCommand = {
-  command: 'replay [run]',
-  describe: 'Run a run again: a simulated one must come out identical; a real one is repeated',
   builder: (yargs: Argv) =>
     flags(yargs)
       .example('$0 replay', 'the latest run')

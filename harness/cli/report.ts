@@ -2,9 +2,9 @@ import type { Argv } from 'yargs';
 import { HistoryError } from '../../checker/history/history-error.ts';
 import { writeReport } from '../../results/report/build.ts';
 import { findRun } from '../../results/store/read.ts';
-import { isFile } from './check.ts';
 import { exitCodeOf, exitCodes } from './exit.ts';
 import { runsRoot, text } from './flags.ts';
+import { isFile } from './history-file.ts';
 import { keepHistoryRun } from './history-run.ts';
 import { modelFlags, refuseModel } from './model-flags.ts';
 import { UsageError } from './usage-error.ts';
@@ -23,8 +23,6 @@ function flags(yargs: Argv) {
 type Flags = Awaited<ReturnType<typeof flags>['argv']>;
 
 export const reportCommand = {
-  command: 'report [what]',
-  describe: "Write a run's report.html again, or judge a history file and write a report of it",
   builder: (yargs: Argv) =>
     flags(yargs)
       .example('$0 report', 'of the latest run')

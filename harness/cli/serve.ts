@@ -32,8 +32,6 @@ function flags(yargs: Argv) {
 }
 
 export const serveCommand = {
-  command: 'serve',
-  describe: 'A local page over all runs: find, compare, follow one that runs, download',
   builder: flags,
   handler: serve,
 };

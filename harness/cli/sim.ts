@@ -153,8 +153,6 @@ function flags(yargs: Argv) {
 }
 
 export const simCommand = {
-  command: 'sim',
-  describe: 'Run the same system, workloads, faults and checkers in a deterministic simulation',
   builder: (yargs: Argv) =>
     flags(yargs)
       .example('$0 sim --seeds 1000', 'a thousand seeds on all cores')

@@ -199,8 +199,6 @@ export function flags(yargs: Argv) {
 export type Flags = Awaited<ReturnType<typeof flags>['argv']>;
 
 export const testCommand = {
-  command: 'test',
-  describe: 'Run a real cluster, break it, and judge what its clients saw',
   builder: (yargs: Argv) =>
     flags(yargs)
       .example('$0 test --time-limit 30 --seed 42', 'half a minute, repeatable')

@@ -26,8 +26,6 @@ function flags(yargs: Argv) {
 }
 
 export const workerCommand = {
-  command: 'worker',
-  describe: 'Do jobs of nights that others began with nightly --queue, until Ctrl-C',
   builder: (yargs: Argv) => flags(yargs).example('$0 worker --queue redis://10.0.0.7:6379', 'on each machine'),
   handler,
 };
