@@ -66,6 +66,15 @@ t.test('a bent clock', async (t) => {
     t.pass();
   });
 
+  t.test('loses no time to the setting itself, which may be interrupted anywhere', async (t) => {
+    const real = new Winder();
+    const clock = new BentClock({ ...real, monotonicMs: () => real.now++ });
+    const behind = () => real.now - clock.monotonicMs();
+    const before = behind();
+    clock.set({ ...straight, wallOffsetMs: 2000 });
+    t.equal(behind(), before);
+  });
+
   t.test('jumps and drifts on the wall, against true time and not against an earlier fault', async (t) => {
     const real = new Winder();
     const clock = new BentClock(real);

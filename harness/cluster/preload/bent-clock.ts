@@ -42,8 +42,10 @@ export class BentClock {
 
   /** Bends the clocks in this way, instead of how they were bent before. */
   set({ wallOffsetMs, wallRate, monotonicRate }: ClockFault): void {
-    this.#bentSetMs = this.monotonicMs();
-    this.#realSetMs = this.#real.monotonicMs();
+    // One reading for both: what passed between two would be lost.
+    const realMs = this.#real.monotonicMs();
+    this.#bentSetMs = this.#bent(realMs);
+    this.#realSetMs = realMs;
     this.#wallOffsetMs = wallOffsetMs;
     this.#wallRate = wallRate;
     if (monotonicRate === this.#monotonicRate) return;
@@ -57,7 +59,11 @@ export class BentClock {
   }
 
   monotonicMs(): number {
-    return this.#bentSetMs + (this.#real.monotonicMs() - this.#realSetMs) * this.#monotonicRate;
+    return this.#bent(this.#real.monotonicMs());
+  }
+
+  #bent(realMs: number): number {
+    return this.#bentSetMs + (realMs - this.#realSetMs) * this.#monotonicRate;
   }
 
   /** A timer that is not armed yet. @param repeats as `setInterval` does */
