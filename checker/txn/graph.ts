@@ -162,6 +162,7 @@ export function components(graph: Graph, kinds: number): Components {
 
 /** The vertices of each component that has more than one, in ascending order of component. */
 export function cyclicComponents({ of, count }: Components): Int32Array[] {
+  if (count === of.length) return [];
   const sizes = new Int32Array(count);
   for (const c of of) sizes[c]!++;
   const slots = new Int32Array(count).fill(-1);
