@@ -44,6 +44,13 @@ t.test('a request without an answer: it matters whether a byte was sent', async 
   t.match(await answering(failed(true)).client.range({ from: 'a', to: 'b', limit: 1 }), { outcome: 'none' });
 });
 
+t.test('a watch is collected for as long as was asked', async (t) => {
+  const told = bytesOf('id: 7\ndata: {"revision":7,"events":[{"type":"put","key":"w1","value":"v"}]}\n\n');
+  const { client, requests } = answering({ type: 'answer', status: 200, headers: {}, body: told });
+  t.match(await client.watch('w', { from: 5, collectMs: 400 }), { ok: true, value: [{ revision: 7 }] });
+  t.match(requests, [{ method: 'GET', path: '/v1/watch?prefix=w&from=5', collectMs: 400 }]);
+});
+
 t.test('a list among the values is its own JSON text, as reading its key gives it', async (t) => {
   const list = ['a', { base64: '/w==' }];
   const text = '["a",{"base64":"/w=="}]';

@@ -245,10 +245,7 @@ export class Client {
       headers.sequence = String(options.session.sequence);
     }
     return new Promise((resolve) => {
-      const { method, path, body } = call;
-      const request =
-        body === undefined ? { method, path, headers, timeoutMs } : { method, path, headers, timeoutMs, body };
-      this.#exchange(this.#node, request, (result) => {
+      this.#exchange(this.#node, { ...call, headers, timeoutMs }, (result) => {
         if (result.type === 'failure') return resolve(failureOf(result, isWrite));
         const isAnswer = (result.status >= 200 && result.status < 300) || (!isWrite && result.status === 404);
         if (!isAnswer) return resolve(failureOf(result, isWrite));
