@@ -3,7 +3,7 @@ import type { Op } from '../../checker/history/op.ts';
 import type { Effect, FaultRecord } from '../../nemesis/world.ts';
 import { planFor } from '../simulate/plan.ts';
 import { checkFaults } from './fault-effects.ts';
-import { judgeEvidence } from './judge.ts';
+import { judgeEvidence } from './judge-evidence.ts';
 
 /** One fault of each kind. */
 const ids = ['pause', 'kill', 'clock'];

@@ -1,6 +1,6 @@
 import type { Value } from '../../checker/history/op.ts';
 import type { Client as StoreClient } from '../../system/client/index.ts';
-import { statuses } from '../target/kvstore.ts';
+import { statuses } from '../target/kv-statuses.ts';
 
 export interface Healed {
   readonly nodes: readonly string[];

@@ -10,7 +10,8 @@ import type {
   NodeId,
   World,
 } from '../../nemesis/world.ts';
-import { type Exchange, Client as StoreClient } from '../../system/client/index.ts';
+import { Client as StoreClient } from '../../system/client/client.ts';
+import type { Exchange } from '../../system/client/exchange.ts';
 import type { Inspection } from '../../system/node/index.ts';
 import type { Random } from '../generator/random.ts';
 import { Administration } from '../target/administration.ts';

@@ -4,7 +4,7 @@ import {
   type Exchange,
   type ExchangeRequest,
   type ExchangeResult,
-} from '../../system/client/index.ts';
+} from '../../system/client/exchange.ts';
 import { eventKind, harnessProcess, type Scheduler, type SimProcess } from './scheduler.ts';
 
 /** A node that may be asked: its process, and its API below the socket once it serves. */

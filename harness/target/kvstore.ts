@@ -4,13 +4,12 @@ import { faultKinds } from '../../nemesis/kinds.ts';
 import { createHttpExchange, Client as StoreClient } from '../../system/client/index.ts';
 import { type Cluster, startCluster } from '../cluster/cluster.ts';
 import { kvClient, kvWorkloads } from './kv-operations.ts';
-import type { NodeStatus, SetUp, System, Target } from './target.ts';
+import { statuses } from './kv-statuses.ts';
+import type { SetUp, System, Target } from './target.ts';
 
 /** The compiled system beside this compiled file. */
 const ownSystem = fileURLToPath(new URL('../../system', import.meta.url));
 
-/** How long a node may take to say what it believes; it asks nobody, so it answers at once or not at all. */
-const statusTimeoutMs = 1000;
 const leaderMaxMs = 20_000;
 const leaderPollMs = 20;
 
@@ -61,22 +60,4 @@ async function firstLeader(cluster: Cluster, signal: AbortSignal | undefined): P
   while (!signal?.aborted && performance.now() < untilMs && (await cluster.primaries()).length === 0) {
     await cluster.sleep(leaderPollMs);
   }
-}
-
-/**
- * What each node says of itself, over whichever clients reach it. One that knows of no leader is left out, as if it
- * had not answered: its state may be that of the others, from its own disk, and it would serve nobody.
- */
-export async function statuses(
-  nodes: readonly string[],
-  client: (node: string) => StoreClient,
-): Promise<readonly NodeStatus[]> {
-  const answers = await Promise.all(
-    nodes.map(async (node) => ({ node, answer: await client(node).status({ timeoutMs: statusTimeoutMs }) })),
-  );
-  return answers.flatMap(({ node, answer }) => {
-    if (!answer.ok || answer.value.leader === null) return [];
-    const { role, term, applied, hash } = answer.value;
-    return [{ node, leader: role === 'leader', term, applied, hash }];
-  });
 }
