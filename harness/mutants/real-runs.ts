@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { validSchema } from '../../results/store/schema.ts';
 import type { Mutant } from './mutant.ts';
 import { isSwarm, type Outcome, type Trial, TrialTally, workloadOf } from './trial.ts';
 
@@ -18,10 +19,7 @@ const outputBytesMax = 256 << 20;
 
 const verdict = z.object({
   folder: z.string(),
-  sections: z.record(
-    z.string(),
-    z.object({ valid: z.union([z.boolean(), z.literal('unknown')]), summary: z.string() }),
-  ),
+  sections: z.record(z.string(), z.object({ valid: validSchema, summary: z.string() })),
 });
 
 /**

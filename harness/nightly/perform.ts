@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readHistory, readResults, readTest } from '../../results/store/read.ts';
+import { validSchema } from '../../results/store/schema.ts';
 import { signatureOf as anomaliesOf } from '../simulate/signature.ts';
 import { type Failure, type Job, type JobResult, troubled } from './job.ts';
 import { deepest, signatureOf } from './signature.ts';
@@ -12,11 +13,9 @@ const reasonsMax = 5;
 /** A job stops at so many failing seeds: more of one cell say little more. */
 const failuresMax = 5;
 
-const valid = z.union([z.boolean(), z.literal('unknown')]);
-
 const seedSchema = z.object({
   seed: z.number(),
-  valid,
+  valid: validSchema,
   troubles: z.array(z.object({ section: z.string(), summary: z.string() })),
   operations: z.number(),
   virtualMs: z.number(),
@@ -30,10 +29,10 @@ const campaignSchema = z.object({
 
 const runSchema = z.object({
   folder: z.string(),
-  valid,
+  valid: validSchema,
   sections: z.record(
     z.string(),
-    z.object({ valid, summary: z.string(), counts: z.record(z.string(), z.number()).optional() }),
+    z.object({ valid: validSchema, summary: z.string(), counts: z.record(z.string(), z.number()).optional() }),
   ),
 });
 

@@ -6,11 +6,11 @@ import { emptyWorld, second } from './testing-world.ts';
 
 t.test('a disk', async (t) => {
   const bytes = (length: number, value: number) => new Uint8Array(length).fill(value);
-  const open = () => {
-    const { scheduler, random } = emptyWorld();
+  const open = (seed = 1) => {
+    const { scheduler, random } = emptyWorld(seed);
     const disk = new SimDisk(random);
     const process = new SimProcess('1', 1);
-    return { scheduler, disk, fileSystem: disk.portOf(process, scheduler) };
+    return { scheduler, disk, process, fileSystem: disk.portOf(process, scheduler) };
   };
   const run = async (scheduler: Scheduler, act: () => Promise<void>) => {
     let failure: unknown;
@@ -33,9 +33,7 @@ t.test('a disk', async (t) => {
   t.test('keeps what was synced and loses only what was not', async (t) => {
     let lostSomething = 0;
     for (let seed = 1; seed <= 20; seed++) {
-      const { scheduler, random } = emptyWorld(seed);
-      const disk = new SimDisk(random);
-      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      const { scheduler, disk, fileSystem } = open(seed);
       await run(scheduler, async () => {
         const file = await fileSystem.open('log', 'create');
         await fileSystem.syncDirectory('.');
@@ -57,9 +55,7 @@ t.test('a disk', async (t) => {
   t.test('tears a page only between two sectors, whatever was written in it and when', async (t) => {
     const seams = new Set<number>();
     for (let seed = 1; seed <= 40; seed++) {
-      const { scheduler, random } = emptyWorld(seed);
-      const disk = new SimDisk(random);
-      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      const { scheduler, disk, fileSystem } = open(seed);
       await run(scheduler, async () => {
         const file = await fileSystem.open('log', 'create');
         await fileSystem.syncDirectory('.');
@@ -78,9 +74,7 @@ t.test('a disk', async (t) => {
   t.test('loses names whose directory was not synced, and brings replaced files back', async (t) => {
     let gone = 0;
     for (let seed = 1; seed <= 20; seed++) {
-      const { scheduler, random } = emptyWorld(seed);
-      const disk = new SimDisk(random);
-      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      const { scheduler, disk, fileSystem } = open(seed);
       await run(scheduler, async () => {
         await fileSystem.open('a', 'create');
         await fileSystem.syncDirectory('.');
@@ -112,9 +106,7 @@ t.test('a disk', async (t) => {
   t.test('fails the sync that was meant; what it covered is in the cache, and may never be more', async (t) => {
     const outcomes = new Set<string>();
     for (let seed = 1; seed <= 20; seed++) {
-      const { scheduler, random } = emptyWorld(seed);
-      const disk = new SimDisk(random);
-      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      const { scheduler, disk, fileSystem } = open(seed);
       await run(scheduler, async () => {
         const file = await fileSystem.open('log', 'create');
         await fileSystem.syncDirectory('.');
@@ -134,9 +126,7 @@ t.test('a disk', async (t) => {
 
   t.test('a failed sync takes nothing back that another has made durable meanwhile', async (t) => {
     for (let seed = 1; seed <= 20; seed++) {
-      const { scheduler, random } = emptyWorld(seed);
-      const disk = new SimDisk(random);
-      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      const { scheduler, disk, fileSystem } = open(seed);
       await run(scheduler, async () => {
         const file = await fileSystem.open('log', 'create');
         await fileSystem.syncDirectory('.');
@@ -154,9 +144,7 @@ t.test('a disk', async (t) => {
 
   t.test('a page that is written to again after a failed sync is durable with the next', async (t) => {
     for (let seed = 1; seed <= 20; seed++) {
-      const { scheduler, random } = emptyWorld(seed);
-      const disk = new SimDisk(random);
-      const fileSystem = disk.portOf(new SimProcess('1', 1), scheduler);
+      const { scheduler, disk, fileSystem } = open(seed);
       await run(scheduler, async () => {
         const file = await fileSystem.open('log', 'create');
         await fileSystem.syncDirectory('.');
@@ -197,10 +185,7 @@ t.test('a disk', async (t) => {
     t.test(`ends the process in its second ${at}, which hears nothing more`, async (t) => {
       const lengths = new Set<number>();
       for (let seed = 1; seed <= 20; seed++) {
-        const { scheduler, random } = emptyWorld(seed);
-        const disk = new SimDisk(random);
-        const process = new SimProcess('1', 1);
-        const fileSystem = disk.portOf(process, scheduler);
+        const { scheduler, disk, process, fileSystem } = open(seed);
         disk.onDeath = (dying) => {
           dying.alive = false;
         };

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import yargs from 'yargs';
 import { z } from 'zod';
+import { validSchema } from '../../results/store/schema.ts';
 import { kvstore } from '../target/kvstore.ts';
 
 const program = fileURLToPath(new URL('../cli/main.js', import.meta.url));
@@ -24,11 +25,8 @@ const outputBytesMax = 256 << 20;
 
 const verdict = z.object({
   folder: z.string(),
-  valid: z.union([z.boolean(), z.literal('unknown')]),
-  sections: z.record(
-    z.string(),
-    z.object({ valid: z.union([z.boolean(), z.literal('unknown')]), summary: z.string() }),
-  ),
+  valid: validSchema,
+  sections: z.record(z.string(), z.object({ valid: validSchema, summary: z.string() })),
 });
 
 type Verdict = z.infer<typeof verdict>;

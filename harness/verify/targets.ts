@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import type { History } from '../../checker/history/op.ts';
 import { readHistory } from '../../results/store/read.ts';
+import { validSchema } from '../../results/store/schema.ts';
 
 const program = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 const exitUnknown = 2;
@@ -13,11 +14,11 @@ const transactionsMin = 10_000;
 
 const verdict = z.object({
   folder: z.string(),
-  valid: z.union([z.boolean(), z.literal('unknown')]),
+  valid: validSchema,
   sections: z.record(
     z.string(),
     z.object({
-      valid: z.union([z.boolean(), z.literal('unknown')]),
+      valid: validSchema,
       summary: z.string(),
       counts: z.record(z.string(), z.number()),
       details: z.looseObject({ anomalyTypes: z.array(z.string()).default([]) }).optional(),

@@ -38,6 +38,15 @@ async function open(
   return { page, complaints };
 }
 
+/** One page of each kind in light, for tests that only look at it. */
+const untouched = new Map<SampleKind, Promise<Opened>>();
+
+function look(kind: SampleKind): Promise<Opened> {
+  const opened = untouched.get(kind) ?? open(running, reportOf(kind));
+  untouched.set(kind, opened);
+  return opened;
+}
+
 const folders = new Map<SampleKind, string>();
 const root = t.testdir();
 if (browser !== undefined) {
@@ -57,7 +66,8 @@ t.test(
       for (const scheme of kind === 'cycle' || kind === 'unknown'
         ? (['light', 'dark'] as const)
         : (['light'] as const)) {
-        const { page, complaints } = await open(running, reportOf(kind), '', scheme);
+        const isDark = scheme === 'dark';
+        const { page, complaints } = await (isDark ? open(running, reportOf(kind), '', scheme) : look(kind));
         t.match(await page.title(), /^(valid|violation|unknown): /);
         t.equal(await page.locator('h1').count(), 1);
         await page.evaluate(axe.source);
@@ -69,7 +79,7 @@ t.test(
           `${kind}, ${scheme}`,
         );
         t.same(complaints, [], `${kind}, ${scheme}`);
-        await page.context().close();
+        if (isDark) await page.context().close();
       }
     }
   },
@@ -108,7 +118,7 @@ t.test(
   { skip },
   async (t) => {
     for (const kind of sampleKinds) {
-      const { page } = await open(running, reportOf(kind));
+      const { page } = await look(kind);
       const text = (await page.locator('.verdict, #anomalies').allInnerTexts()).join('\n');
       let from = 0;
       for (const point of points[kind] ?? []) {
@@ -116,6 +126,7 @@ t.test(
         t.ok(at >= 0, `${kind}: ${point}`);
         from += Math.max(at, 0);
       }
+      untouched.delete(kind);
       await page.context().close();
     }
   },

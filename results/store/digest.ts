@@ -1,17 +1,18 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { z } from 'zod';
 import type { Results } from '../../checker/verdict.ts';
+import { validSchema } from './schema.ts';
 
 /**
  * `results.json` without its evidence, of which there may be hundreds of megabytes. It stands in the file's first line, so
  * that a list of thousands of runs reads the beginning of each and no more.
  */
 const digest = z.object({
-  valid: z.union([z.boolean(), z.literal('unknown')]),
+  valid: validSchema,
   sections: z.record(
     z.string(),
     z.object({
-      valid: z.union([z.boolean(), z.literal('unknown')]),
+      valid: validSchema,
       summary: z.string(),
       /** How many of each kind. */
       anomalies: z.record(z.string(), z.number()),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Value } from '../../checker/history/op.ts';
-import type { Anomaly, Results } from '../../checker/verdict.ts';
+import type { Anomaly, Results, Valid } from '../../checker/verdict.ts';
 
 /**
  * The shapes of a run folder's files, as they are read back. A folder may come from another machine, another
@@ -8,6 +8,9 @@ import type { Anomaly, Results } from '../../checker/verdict.ts';
  */
 const value: z.ZodType<Value> = z.json();
 const named = z.record(z.string(), value);
+
+/** A verdict, also as verbs print it with `--json`. */
+export const validSchema: z.ZodType<Valid> = z.union([z.boolean(), z.literal('unknown')]);
 
 /** `test.json`: everything that is needed to run it again and to know what ran. */
 export interface TestDescription {
@@ -102,7 +105,7 @@ const anomaly = z.object({
 });
 
 const section = z.object({
-  valid: z.union([z.boolean(), z.literal('unknown')]),
+  valid: validSchema,
   summary: z.string(),
   reason: z.string().optional(),
   anomalies: z.array(anomaly),
@@ -111,7 +114,7 @@ const section = z.object({
 });
 
 const results = z.object({
-  valid: z.union([z.boolean(), z.literal('unknown')]),
+  valid: validSchema,
   sections: z.record(z.string(), section),
 });
 
