@@ -68,7 +68,8 @@ export class EventLog {
           for (const one of value) this.#json(one);
         } else {
           this.#mix(mark.object);
-          for (const [name, field] of Object.entries(value)) {
+          for (const name of Object.keys(value)) {
+            const field = (value as { readonly [name: string]: unknown })[name];
             if (field === undefined) continue;
             this.#text(name);
             this.#json(field);

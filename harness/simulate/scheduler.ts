@@ -34,6 +34,9 @@ export const eventKind = {
 
 export type EventKind = (typeof eventKind)[keyof typeof eventKind];
 
+/** What happens: a function, or, where there are many and each has things of its own, an object that holds them. */
+export type Happening = (() => void) | { run(): void };
+
 export class ScheduledEvent {
   timeUs: number;
   readonly sequence: number;
@@ -41,9 +44,9 @@ export class ScheduledEvent {
   readonly owner: SimProcess;
   /** What makes this event differ from another of its kind, for the event log: a length, a checksum. */
   readonly detail: number;
-  run: (() => void) | undefined;
+  run: Happening | undefined;
 
-  constructor(timeUs: number, sequence: number, kind: EventKind, owner: SimProcess, detail: number, run: () => void) {
+  constructor(timeUs: number, sequence: number, kind: EventKind, owner: SimProcess, detail: number, run: Happening) {
     this.timeUs = timeUs;
     this.sequence = sequence;
     this.kind = kind;
@@ -82,8 +85,11 @@ export class Scheduler {
   readonly #heap: ScheduledEvent[] = [];
   #sequence = 0;
   #stopped = false;
-  /** Called after each event with its owner, when all that it set off is done. */
-  afterEvent: ((owner: SimProcess) => void) | undefined;
+  /**
+   * Called after each event with its owner, when all that it set off is done. Returns whether it told anybody of
+   * anything: they act on it before the next event.
+   */
+  afterEvent: ((owner: SimProcess) => boolean) | undefined;
   /** What an event of the harness threw: the run ends with it. */
   #error: { readonly thrown: unknown } | undefined;
   /** Takes what an event of a node threw; without it the run ends with that. */
@@ -101,7 +107,7 @@ export class Scheduler {
    * @param delayUs from now, an integer, at least 0
    * @param detail goes into the event log's hash
    */
-  schedule(delayUs: number, kind: EventKind, owner: SimProcess, run: () => void, detail = 0): ScheduledEvent {
+  schedule(delayUs: number, kind: EventKind, owner: SimProcess, run: Happening, detail = 0): ScheduledEvent {
     const event = new ScheduledEvent(this.nowUs + delayUs, this.#sequence++, kind, owner, detail, run);
     this.#push(event);
     return event;
@@ -182,9 +188,7 @@ export class Scheduler {
       }
       this.#current = undefined;
       this.#isLastPart = false;
-      this.afterEvent?.(current);
-      // Whoever was told of something acts on it before the next event.
-      return true;
+      if (this.afterEvent?.(current)) return true;
     }
     if (this.#stopped) return false;
     const event = this.#next(untilUs);
@@ -213,9 +217,10 @@ export class Scheduler {
     if (run !== undefined) this.#guard(owner, run);
   }
 
-  #guard(owner: SimProcess, run: () => void): void {
+  #guard(owner: SimProcess, run: Happening): void {
     try {
-      run();
+      if (typeof run === 'function') run();
+      else run.run();
     } catch (error) {
       this.#failed(owner, error);
     }

@@ -29,19 +29,20 @@ export class Sights {
     this.#moments = moments;
   }
 
-  /** A node after one of its events. */
-  look({ number }: { readonly number: number }, now: Looked): void {
+  /** A node after one of its events. @returns whether somebody was told of something */
+  look({ number }: { readonly number: number }, now: Looked): boolean {
     const { hardState, softState } = now.raft;
     const { term, commit } = hardState;
     const isNew = commit > (this.#commits.get(number) ?? commit);
     this.#commits.set(number, commit);
     if (softState.role === 'leader') {
       if (isNew && this.#moments.isWaitedFor('committed') && now.termAt(commit) === term) {
-        this.#moments.came({ moment: 'committed', node: number });
+        return this.#moments.came({ moment: 'committed', node: number });
       }
     } else if (softState.leader !== 0 && this.#moments.isWaitedFor('old-append') && this.#isOldOnMost(now)) {
-      this.#moments.came({ moment: 'old-append', node: softState.leader, peer: number });
+      return this.#moments.came({ moment: 'old-append', node: softState.leader, peer: number });
     }
+    return false;
   }
 
   /** Its last entry is of an earlier term, not known to be committed, and on most nodes. */

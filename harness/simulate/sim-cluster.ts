@@ -152,10 +152,10 @@ export class SimCluster implements World {
     this.#processes.crashed(this.machine(owner.node), owner, error);
   }
 
-  /** A node after one of its events. */
-  looked(machine: SimMachine, now: Inspection): void {
+  /** A node after one of its events. @returns whether somebody was told of something */
+  looked(machine: SimMachine, now: Inspection): boolean {
     this.coverage.look(machine, now);
-    this.#sights.look(machine, now);
+    return this.#sights.look(machine, now);
   }
 
   async primaries(): Promise<readonly NodeId[]> {

@@ -191,18 +191,39 @@ export class SimConnection implements Connection {
    */
   #arriveLater(delayUs: number, bytes: Uint8Array, link: SimLink | undefined, letters?: readonly Letter[]): void {
     const detail = bytes.length ^ ((bytes[bytes.length - 1] ?? 0) << 24) ^ ((bytes[bytes.length - 2] ?? 0) << 16);
-    const arrive = () => {
-      if (this.closed) return;
-      // What was under way when the link was cut is lost, too.
-      if (link?.isCut) {
-        link.counters.dropped++;
-        return;
-      }
-      if (letters !== undefined) arrived(letters, this.#network.scheduler.nowUs);
-      if (this.#paused) this.#held.push(bytes);
-      else this.#handlers?.data(bytes);
-    };
-    this.#network.scheduler.schedule(delayUs, eventKind.deliver, this.process, arrive, detail);
+    const delivery = new Delivery(this, bytes, link, letters);
+    this.#network.scheduler.schedule(delayUs, eventKind.deliver, this.process, delivery, detail);
+  }
+
+  arrive({ bytes, link, letters }: Delivery): void {
+    if (this.closed) return;
+    // What was under way when the link was cut is lost, too.
+    if (link?.isCut) {
+      link.counters.dropped++;
+      return;
+    }
+    if (letters !== undefined) arrived(letters, this.#network.scheduler.nowUs);
+    if (this.#paused) this.#held.push(bytes);
+    else this.#handlers?.data(bytes);
+  }
+}
+
+/** Bytes under way: half of all events, hence no closure each. */
+class Delivery {
+  readonly to: SimConnection;
+  readonly bytes: Uint8Array;
+  readonly link: SimLink | undefined;
+  readonly letters: readonly Letter[] | undefined;
+
+  constructor(to: SimConnection, bytes: Uint8Array, link: SimLink | undefined, letters: readonly Letter[] | undefined) {
+    this.to = to;
+    this.bytes = bytes;
+    this.link = link;
+    this.letters = letters;
+  }
+
+  run(): void {
+    this.to.arrive(this);
   }
 }
 

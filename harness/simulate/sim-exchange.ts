@@ -111,23 +111,25 @@ export class SimExchange {
   }
 }
 
-/** Names as they are used, and whether they are in lower case: a handful. */
+/** Names as they are used, and in lower case: a handful. */
 const knownMax = 100;
-const known = new Map<string, boolean>();
+const known = new Map<string, string>();
 
-function isLowerCase(name: string): boolean {
-  let isLower = known.get(name);
-  if (isLower === undefined) {
-    isLower = name === name.toLowerCase();
-    if (known.size < knownMax) known.set(name, isLower);
+function lowerCaseOf(name: string): string {
+  let lower = known.get(name);
+  if (lower === undefined) {
+    lower = name.toLowerCase();
+    if (known.size < knownMax) known.set(name, lower);
   }
-  return isLower;
+  return lower;
 }
 
 /** What the HTTP server and the HTTP client do to header names. */
 function lowerCase(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   let isLower = true;
-  for (const name in headers) isLower &&= isLowerCase(name);
+  for (const name in headers) isLower &&= name === lowerCaseOf(name);
   if (isLower) return headers;
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const lower: { [name: string]: string } = {};
+  for (const name in headers) lower[lowerCaseOf(name)] = headers[name]!;
+  return lower;
 }

@@ -114,7 +114,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   const isTooMuch = () => scheduler.count > plannedS * eventsPerSMax || cluster.network.bytes > plannedS * bytesPerSMax;
   let gaveUp = false;
   scheduler.afterEvent = (owner) => {
-    if (owner === harnessProcess) return;
+    if (owner === harnessProcess) return false;
     if (!gaveUp && isTooMuch()) {
       gaveUp = true;
       const value = { events: scheduler.count, bytes: cluster.network.bytes };
@@ -122,10 +122,11 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
       scheduler.stop();
     }
     const machine = cluster.machine(owner.node);
-    if (machine.running === undefined) return;
+    if (machine.running === undefined) return false;
     const now = machine.running.inspect();
-    cluster.looked(machine, now);
+    const isTold = cluster.looked(machine, now);
     checks.look(machine, now);
+    return isTold;
   };
   scheduler.onError = (owner, error) => cluster.failed(owner, error);
 

@@ -61,16 +61,19 @@ export class Moments {
     return false;
   }
 
-  /** Takes one that somebody saw. */
-  came(told: Told): void {
+  /** Takes one that somebody saw. @returns whether anybody waited for it */
+  came(told: Told): boolean {
     const node = this.#named(told.node);
-    if (node === undefined) return;
+    if (node === undefined) return false;
+    let isTold = false;
     const peer = this.#named(told.peer);
     for (const waiting of [...this.#waiting]) {
       if (waiting.moment !== told.moment) continue;
       this.#waiting.delete(waiting);
       waiting.came({ node, ...(peer !== undefined && { peer }) });
+      isTold = true;
     }
+    return isTold;
   }
 
   /** @returns undefined when there is none in that time */

@@ -1,5 +1,6 @@
 import type { ByteString, Compare, Relation, TxnOperation, Value } from '../kv/index.ts';
 import { byteStringOf } from '../kv/index.ts';
+import { utf8Of } from '../utf8.ts';
 import { HttpError } from './http-parser.ts';
 
 /** Everything a request says is parsed here, once, into what the node takes. All errors are 400. */
@@ -9,7 +10,6 @@ export function bad(message: string): HttpError {
 
 type JsonObject = { readonly [name: string]: unknown };
 
-const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Percent-decodes strictly: a `%` must be followed by two hexadecimal digits. */
@@ -81,7 +81,7 @@ function array(value: unknown, what: string): readonly unknown[] {
 
 /** A value in JSON: text stands for its UTF-8 bytes, else `{"base64":"…"}`. */
 export function jsonBytes(value: unknown, what: string): Uint8Array {
-  if (typeof value === 'string') return encoder.encode(value);
+  if (typeof value === 'string') return utf8Of(value);
   if (typeof value === 'object' && value !== null && 'base64' in value && typeof value.base64 === 'string') {
     const { base64 } = value;
     if (base64.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(base64)) {

@@ -1,3 +1,4 @@
+import { textOf } from '../utf8.ts';
 import type { Item, Member, Status, TxnOp, TxnResult, WatchedChange } from './types.ts';
 import { fromJsonBytes, type JsonBytes, toJsonBytes } from './value.ts';
 
@@ -18,7 +19,7 @@ function isObject(value: unknown): value is JsonObject {
 
 export function json<T>(read: (body: JsonObject) => T | undefined): Parse<T> {
   return ({ body }) => {
-    const parsed = parseJson(new TextDecoder().decode(body));
+    const parsed = parseJson(textOf(body));
     return isObject(parsed) ? read(parsed) : undefined;
   };
 }

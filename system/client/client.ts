@@ -1,3 +1,4 @@
+import { textOf, utf8Of } from '../utf8.ts';
 import {
   itemOf,
   json,
@@ -73,7 +74,7 @@ export class Client {
     const query = `prefix=${encodeKey(prefix)}${from === undefined ? '' : `&from=${from}`}`;
     const request = { method: 'GET', path: `/v1/watch?${query}`, collectMs } as const;
     return this.#call(request, options, false, ({ status, body }) =>
-      status === 404 ? 'compacted' : watchedIn(new TextDecoder().decode(body)),
+      status === 404 ? 'compacted' : watchedIn(textOf(body)),
     );
   }
 
@@ -227,7 +228,7 @@ export class Client {
   }
 
   #post<T>(path: string, body: unknown, options: CallOptions, isWrite: boolean, parse: Parse<T>): Promise<Result<T>> {
-    const bytes = body === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(body));
+    const bytes = body === undefined ? new Uint8Array() : utf8Of(JSON.stringify(body));
     return this.#call({ method: 'POST', path, body: bytes }, options, isWrite, parse);
   }
 

@@ -1,3 +1,4 @@
+import { textOf } from '../utf8.ts';
 import type { ExchangeResult } from './exchange.ts';
 
 /**
@@ -39,7 +40,7 @@ export function unintelligible(status: number, isWrite: boolean): Failure {
 
 function errorBody(status: number, body: Uint8Array): { error: string; message: string } {
   try {
-    const parsed: unknown = JSON.parse(new TextDecoder().decode(body));
+    const parsed: unknown = JSON.parse(textOf(body));
     if (typeof parsed === 'object' && parsed !== null && 'error' in parsed && typeof parsed.error === 'string') {
       const message = 'message' in parsed && typeof parsed.message === 'string' ? parsed.message : parsed.error;
       return { error: parsed.error, message };

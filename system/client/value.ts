@@ -1,3 +1,5 @@
+import { utf8Of } from '../utf8.ts';
+
 /** A key or value: text stands for its UTF-8 bytes. */
 export type Bytes = string | Uint8Array;
 
@@ -7,7 +9,7 @@ export type JsonBytes = string | { readonly base64: string };
 const strictText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function toBytes(value: Bytes): Uint8Array {
-  return typeof value === 'string' ? new TextEncoder().encode(value) : value;
+  return typeof value === 'string' ? utf8Of(value) : value;
 }
 
 export function toJsonBytes(value: Bytes): JsonBytes {
@@ -24,20 +26,24 @@ export function toJsonBytes(value: Bytes): JsonBytes {
  * @returns undefined when it is neither text nor base64 nor a list
  */
 export function fromJsonBytes(value: unknown): Uint8Array | undefined {
-  if (Array.isArray(value)) return new TextEncoder().encode(JSON.stringify(value));
-  if (typeof value === 'string') return new TextEncoder().encode(value);
+  if (Array.isArray(value)) return utf8Of(JSON.stringify(value));
+  if (typeof value === 'string') return utf8Of(value);
   if (typeof value !== 'object' || value === null || !('base64' in value)) return undefined;
   return typeof value.base64 === 'string' ? decodeBase64(value.base64) : undefined;
 }
 
+/** What stands for itself in a path. */
+const unreserved = /^[\w.~-]*$/;
+
 /** Percent-encodes a key of any bytes as one path segment. */
 export function encodeKey(key: Bytes): string {
+  if (typeof key === 'string' && unreserved.test(key)) return key;
   let encoded = '';
   for (const byte of toBytes(key)) {
-    const unreserved =
+    const isUnreserved =
       (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
     encoded +=
-      unreserved || byte === 0x2d || byte === 0x2e || byte === 0x5f || byte === 0x7e
+      isUnreserved || byte === 0x2d || byte === 0x2e || byte === 0x5f || byte === 0x7e
         ? String.fromCharCode(byte)
         : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }

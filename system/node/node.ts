@@ -59,6 +59,11 @@ export class Node {
   readonly #proposer: Proposer;
   readonly #peerSnapshots: PeerSnapshots;
   #isTurnDue = false;
+  /** One for all turns. */
+  readonly #endOfTurn = () => {
+    this.#isTurnDue = false;
+    if (!this.#stopped) this.#turn();
+  };
   #stopped = false;
   readonly #appliedWatchers = new Set<() => void>();
 
@@ -312,10 +317,7 @@ export class Node {
   #dirty(): void {
     if (this.#isTurnDue || this.#stopped) return;
     this.#isTurnDue = true;
-    this.#ports.clock.endOfTurn(() => {
-      this.#isTurnDue = false;
-      if (!this.#stopped) this.#turn();
-    });
+    this.#ports.clock.endOfTurn(this.#endOfTurn);
   }
 
   #turn(): void {

@@ -286,8 +286,8 @@ export class RawNode {
     const { raft } = this;
     return {
       id: raft.id,
-      hardState: raft.hardState(),
-      softState: raft.softState(),
+      hardState: this.#hardStateChanged() ? raft.hardState() : this.#lastHardState,
+      softState: this.#softStateChanged() ? raft.softState() : this.#lastSoftState,
       applied: raft.log.applied,
       lastIndex: raft.log.lastIndex(),
       leadTransferee: raft.leadTransferee,

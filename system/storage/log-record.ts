@@ -1,5 +1,6 @@
 import { encodedEntriesBytes, getU32, getU48, putU32, putU48, readEntries, writeEntries } from '../entry-codec.ts';
 import type { ConfState, Entry, HardState, SnapshotMetadata } from '../raft/index.ts';
+import { utf8Of } from '../utf8.ts';
 import type { LogBatch } from './write-ahead-log.ts';
 
 // The payloads of frames. Rare ones are JSON; that of a batch, which is on the hot path, is binary:
@@ -87,14 +88,16 @@ export function readBatch(bytes: Uint8Array): LogBatch | undefined {
   return entries && { entries, hardState, snapshot };
 }
 
+const strictText = new TextDecoder('utf-8', { fatal: true });
+
 export function encodeJson(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
+  return utf8Of(JSON.stringify(value));
 }
 
 /** Undefined when it is not JSON. */
 export function decodeJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(strictText.decode(bytes));
   } catch {
     return undefined;
   }
