@@ -3,6 +3,8 @@ import { type ByteString, byteStringOf } from './byte-string.ts';
 /** Bytes that end too early or say what cannot be. Caught where bytes from outside are decoded. */
 export class MalformedBytes extends Error {}
 
+const SMALL_BYTES_MAX = 64;
+
 /** Appends to a buffer that grows; reused from one encoding to the next. */
 export class ByteWriter {
   private readonly capacityBytes: number;
@@ -60,12 +62,15 @@ export class ByteWriter {
     buffer[this.end++] = rest;
   }
 
-  /** Length, then bytes. */
-  bytes(value: Uint8Array): void {
-    this.uvarint(value.length);
-    this.reserve(value.length);
-    this.buffer.set(value, this.end);
-    this.end += value.length;
+  /** Length, then so many bytes of the array. */
+  bytes(value: Uint8Array, from = 0, length = value.length): void {
+    this.uvarint(length);
+    this.reserve(length);
+    const buffer = this.buffer;
+    // A view of a few bytes costs more than to copy them.
+    if (length > SMALL_BYTES_MAX) buffer.set(value.subarray(from, from + length), this.end);
+    else for (let at = 0; at < length; at++) buffer[this.end + at] = value[from + at]!;
+    this.end += length;
   }
 
   /** Length, then one byte for each code unit. @throws RangeError */

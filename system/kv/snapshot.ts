@@ -58,37 +58,34 @@ export function viewOf(state: State): StateView {
 
   function* chunks(): Generator<Uint8Array, undefined> {
     const to = new ByteWriter(SMALL_SNAPSHOT_BYTES);
-    for (const _ of records(to)) while (to.length >= SNAPSHOT_CHUNK_BYTES) yield to.take(SNAPSHOT_CHUNK_BYTES);
+    writeHeader(to);
+    let session = 0;
+    const cursor = keys.cursor('');
+    let change = changes.length - 1;
+    for (let isOver = false; !isOver; ) {
+      while (!isOver && to.length < SNAPSHOT_CHUNK_BYTES) {
+        if (session < sessions.length) writeSession(to, sessions[session++]!);
+        else if (cursor.next()) writeKey(to, cursor.value!);
+        else if (change >= 0) writeChange(to, changes.at(change--)!);
+        else {
+          endRecord(to, startRecord(to, RECORD.end));
+          isOver = true;
+        }
+      }
+      while (to.length >= SNAPSHOT_CHUNK_BYTES) yield to.take(SNAPSHOT_CHUNK_BYTES);
+    }
     if (to.length > 0) yield to.take(to.length);
   }
 
-  /** Writes one record a step. */
-  function* records(to: ByteWriter): Generator<undefined, undefined> {
-    let start = startRecord(to, RECORD.header);
+  function writeHeader(to: ByteWriter): void {
+    const start = startRecord(to, RECORD.header);
     to.text(MAGIC);
     to.uvarint(FORMAT);
     for (const name of LIMIT_NAMES) to.uvarint(limits[name]);
     for (const figure of [appliedIndex, revision, compactedRevision]) to.uvarint(figure);
     for (const count of [sessions.length, keys.size, changes.length]) to.uvarint(count);
     to.text(hash);
-    yield endRecord(to, start);
-    for (const session of sessions) {
-      start = startRecord(to, RECORD.session);
-      writeSession(to, session);
-      yield endRecord(to, start);
-    }
-    for (const cursor = keys.cursor(''); cursor.next(); ) {
-      start = startRecord(to, RECORD.key);
-      writeVersion(to, cursor.value!);
-      yield endRecord(to, start);
-    }
-    for (let at = changes.length - 1; at >= 0; at--) {
-      start = startRecord(to, RECORD.change);
-      writeChange(to, changes.at(at)!);
-      yield endRecord(to, start);
-    }
-    start = startRecord(to, RECORD.end);
-    yield endRecord(to, start);
+    endRecord(to, start);
   }
 
   return { appliedIndex, revision, hash, chunks };
@@ -101,15 +98,23 @@ function startRecord(to: ByteWriter, type: number): number {
   return start;
 }
 
-function endRecord(to: ByteWriter, start: number): undefined {
+function endRecord(to: ByteWriter, start: number): void {
   to.patchU32(start, to.length - start - 4);
 }
 
 function writeSession(to: ByteWriter, session: Session): void {
+  const start = startRecord(to, RECORD.session);
   to.uvarint(session.id);
   to.uvarint(session.usedIndex);
   to.uvarint(session.sequence);
   to.bytes(session.answer);
+  endRecord(to, start);
+}
+
+function writeKey(to: ByteWriter, version: Version): void {
+  const start = startRecord(to, RECORD.key);
+  writeVersion(to, version);
+  endRecord(to, start);
 }
 
 function writeVersion(to: ByteWriter, version: Version): void {
@@ -117,7 +122,7 @@ function writeVersion(to: ByteWriter, version: Version): void {
   writeNumbers(to, version);
   if (version.list === undefined) {
     to.u8(BYTES_VALUE);
-    to.bytes(version.bytes());
+    to.bytes(version.array, version.start, version.length);
   } else {
     to.u8(LIST_VALUE);
     to.uvarint(version.list.length);
@@ -132,12 +137,15 @@ function writeNumbers(to: ByteWriter, version: Version): void {
 }
 
 function writeChange(to: ByteWriter, { revision, key, version, previous }: Change): void {
+  const start = startRecord(to, RECORD.change);
   to.uvarint(revision);
   to.text(key);
-  if (previous === undefined) {
-    to.u8(BEFORE.nothing);
-    return;
-  }
+  if (previous === undefined) to.u8(BEFORE.nothing);
+  else writeBefore(to, version, previous);
+  endRecord(to, start);
+}
+
+function writeBefore(to: ByteWriter, version: Version | undefined, previous: Version): void {
   const appended = appendedSince(version, previous);
   if (appended === undefined) {
     to.u8(BEFORE.version);
