@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import axe from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import yargs from 'yargs';
+import { seriousFindings } from '../../results/report/accessibility.ts';
 import { launchBrowser } from '../../results/report/browser.ts';
 import { writeReport } from '../../results/report/build.ts';
 import { writeSampleRun } from '../../results/report/sample/run.ts';
@@ -78,7 +78,7 @@ async function show(
     const { page, complaints } = await open(browser, report, scheme);
     await page.screenshot({ path: join(images, `report-${kind}-${scheme}.png`) });
     tell(`${kind}, ${scheme}: no error, no request`, complaints.length === 0, complaints.join('; ') || 'none');
-    const serious = await seriousIn(page);
+    const serious = await seriousFindings(page);
     tell(`${kind}, ${scheme}: axe finds nothing serious`, serious.length === 0, serious.join('; ') || 'nothing');
     await page.context().close();
   }
@@ -172,12 +172,4 @@ async function open(browser: Browser, report: string, colorScheme: 'light' | 'da
   await page.goto(address);
   await page.waitForSelector('html[data-ready]');
   return { page, complaints, since: () => performance.now() - begun };
-}
-
-async function seriousIn(page: Page): Promise<readonly string[]> {
-  await page.evaluate(axe.source);
-  const found = (await page.evaluate('axe.run()')) as axe.AxeResults;
-  return found.violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 120)}`);
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import t from 'tap';
+import { seriousFindings } from './accessibility.ts';
 import { launchBrowser } from './browser.ts';
 import { writeReport } from './build.ts';
 import { type SampleKind, sampleKinds } from './sample/kinds.ts';
@@ -70,14 +70,7 @@ t.test(
         const { page, complaints } = await (isDark ? open(running, reportOf(kind), '', scheme) : look(kind));
         t.match(await page.title(), /^(valid|violation|unknown): /);
         t.equal(await page.locator('h1').count(), 1);
-        await page.evaluate(axe.source);
-        const found = (await page.evaluate("axe.run({ resultTypes: ['violations'] })")) as axe.AxeResults;
-        const serious = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-        t.same(
-          serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)} ${nodes[0]?.failureSummary ?? ''}`),
-          [],
-          `${kind}, ${scheme}`,
-        );
+        t.same(await seriousFindings(page), [], `${kind}, ${scheme}`);
         t.same(complaints, [], `${kind}, ${scheme}`);
         if (isDark) await page.context().close();
       }

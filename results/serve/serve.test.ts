@@ -2,8 +2,8 @@ import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } f
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { crc32, inflateRawSync } from 'node:zlib';
-import axe from 'axe-core';
 import t from 'tap';
+import { seriousFindings } from '../report/accessibility.ts';
 import { launchBrowser } from '../report/browser.ts';
 import { writeReport } from '../report/build.ts';
 import { hostileTexts, type SampleKind } from '../report/sample/kinds.ts';
@@ -280,14 +280,7 @@ t.test(
     });
     page.on('pageerror', (error) => complaints.push(String(error)));
     const look = async (where: string): Promise<void> => {
-      await page.evaluate(axe.source);
-      const found = (await page.evaluate("axe.run({ resultTypes: ['violations'] })")) as axe.AxeResults;
-      const serious = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-      t.same(
-        serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)}`),
-        [],
-        where,
-      );
+      t.same(await seriousFindings(page), [], where);
     };
     await page.goto(served.url);
     await look('list');
