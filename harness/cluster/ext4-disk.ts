@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -28,7 +29,8 @@ const commandTimeoutMs = 20_000;
  * the rest what the kernel happened to have written.
  */
 export class Ext4Disk {
-  readonly #image: string;
+  #image: string;
+  #copies = 0;
   readonly #mountPoint: string;
   readonly #reaper: MountKeeper;
 
@@ -64,6 +66,7 @@ export class Ext4Disk {
     const before = this.#digests();
     await this.#command('xfs_io', '-x', '-c', 'shutdown', this.#mountPoint);
     await this.#command('umount', this.#mountPoint);
+    await this.#copyImage();
     await this.#mount();
     const after = this.#digests();
     return [...new Set([...before.keys(), ...after.keys()])].filter((file) => before.get(file) !== after.get(file))
@@ -75,6 +78,17 @@ export class Ext4Disk {
     if (existsSync(this.dataFolder)) cpSync(this.dataFolder, copyTo, { recursive: true });
     unmount(this.#mountPoint);
     this.#reaper.mountGone(this.#mountPoint);
+  }
+
+  /**
+   * A mount namespace that was made while it was mounted, a network of another run's for example, still holds the file
+   * system that was shut down, and mounting the same image would give that one again. So the next is of a copy.
+   */
+  async #copyImage(): Promise<void> {
+    const before = this.#image;
+    this.#image = `${this.#mountPoint}-${++this.#copies}.img`;
+    await this.#command('cp', '--sparse=always', before, this.#image);
+    rmSync(before);
   }
 
   async #mount(): Promise<void> {

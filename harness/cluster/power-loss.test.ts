@@ -1,9 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
 import { startCluster } from './cluster.ts';
+import { Ext4Disk } from './ext4-disk.ts';
 import { chooseMechanisms } from './mechanisms.ts';
 import { losePower } from './power-loss.ts';
 
@@ -176,3 +179,26 @@ for (const mechanism of ['preload-disk', 'ext4']) {
     t.match(value, /^(kept|unknown)$/);
   });
 }
+
+t.test('a file system that is mounted in another namespace, too, loses power and comes back', async (t) => {
+  const { power } = await chooseMechanisms(['power-loss'], ['ext4']);
+  if (power !== 'ext4') return t.comment('skipped: no ext4 here (splitbrain doctor says why)');
+  const folder = mkdtempSync(join(tmpdir(), 'splitbrain-power-loss-'));
+  const disk = await Ext4Disk.make('1', folder, { mountMade() {}, mountGone() {}, environment: {} });
+  mkdirSync(disk.dataFolder);
+  writeFileSync(join(disk.dataFolder, 'synced'), 'synced');
+  await disk.sync();
+  const holder = execa('unshare', ['--mount', 'sh', '-c', 'echo made; exec sleep 1000'], { reject: false });
+  t.teardown(async () => {
+    holder.kill('SIGKILL');
+    await holder;
+    disk.close(join(folder, 'copy'));
+    rmSync(folder, { recursive: true });
+  });
+  await once(holder.stdout, 'data');
+  for (const time of ['once', 'again']) {
+    writeFileSync(join(disk.dataFolder, time), 'not synced');
+    t.equal(await disk.losePower(), 1, time);
+    t.equal(readFileSync(join(disk.dataFolder, 'synced'), 'utf8'), 'synced');
+  }
+});
