@@ -6,6 +6,14 @@ import type { HardwareClock } from './sim-clock.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { SimFile } from './sim-file.ts';
 
+/** What a node logged; made into a line only where somebody wants to see it. */
+export interface LogRecord {
+  readonly level: string;
+  readonly time: number;
+  readonly event: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
 /** A machine: its disk and its clock outlive the processes that run on it. */
 export interface SimMachine {
   readonly node: NodeId;
@@ -17,7 +25,8 @@ export interface SimMachine {
   readonly audit: string[];
   /** Starts and ends of its processes. */
   readonly life: ProcessRecord[];
-  readonly logTail: string[];
+  /** The last records of its log. */
+  readonly logTail: LogRecord[];
   /** Files that were damaged, and what was on the disk before, until it serves again. */
   readonly damaged: Set<string>;
   undamaged: ReadonlyMap<string, SimFile> | undefined;

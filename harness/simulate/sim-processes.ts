@@ -6,7 +6,7 @@ import type { Coverage } from './coverage.ts';
 import { eventKind, harnessProcess, type Scheduler, SimProcess } from './scheduler.ts';
 import { SimClock } from './sim-clock.ts';
 import { isNemesisDoing, snapshotFiles } from './sim-disk-faults.ts';
-import type { SimMachine } from './sim-machine.ts';
+import type { LogRecord, SimMachine } from './sim-machine.ts';
 import type { SimNetwork } from './sim-network.ts';
 import type { SystemModule } from './system-module.ts';
 
@@ -164,10 +164,10 @@ export class SimProcesses {
 
   #log(machine: SimMachine, level: string, event: string, facts: Readonly<Record<string, unknown>>): void {
     this.#parts.logged(machine, event, facts);
-    const line = JSON.stringify({ level, time: machine.clock.wallMs(), event, ...facts });
-    machine.logTail.push(line);
+    const record = { level, time: machine.clock.wallMs(), event, facts };
+    machine.logTail.push(record);
     if (machine.logTail.length > logLinesKept) machine.logTail.shift();
-    this.#parts.log?.(machine.node, line);
+    this.#parts.log?.(machine.node, lineOf(record));
   }
 
   #end(machine: SimMachine, process: SimProcess): void {
@@ -187,8 +187,12 @@ export class SimProcesses {
 
   #exit({ incarnations, logTail }: SimMachine) {
     const time = this.#parts.scheduler.nowUs * 1000;
-    return { type: 'exit', time, pid: incarnations, lastLogLines: [...logTail] } as const;
+    return { type: 'exit', time, pid: incarnations, lastLogLines: logTail.map(lineOf) } as const;
   }
+}
+
+function lineOf({ level, time, event, facts }: LogRecord): string {
+  return JSON.stringify({ level, time, event, ...facts });
 }
 
 /** Where its peers reach it. */

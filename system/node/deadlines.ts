@@ -29,6 +29,7 @@ export abstract class Waiting {
     this.#bucket = undefined;
     this.#before = undefined;
     this.#after = undefined;
+    if (bucket.first === undefined) bucket.among.delete(bucket.number);
   }
 
   /** For `Deadlines`: takes its place at the end of a bucket. */
@@ -43,6 +44,9 @@ export abstract class Waiting {
 
 /** Those whose deadlines are noticed together, in the order in which they came. */
 interface Bucket {
+  readonly number: number;
+  /** Where it is while anybody is in it. */
+  readonly among: Map<number, Bucket>;
   first: Waiting | undefined;
   last: Waiting | undefined;
 }
@@ -65,7 +69,7 @@ export class Deadlines {
     const number = Math.ceil(waiting.deadlineMs / granularityMs);
     let bucket = this.#buckets.get(number);
     if (bucket === undefined) {
-      bucket = { first: undefined, last: undefined };
+      bucket = { number, among: this.#buckets, first: undefined, last: undefined };
       this.#buckets.set(number, bucket);
     }
     waiting.enter(bucket);
@@ -96,9 +100,8 @@ export class Deadlines {
     }
     due.sort((a, b) => a - b);
     for (const bucket of due) {
-      const waiting = this.#buckets.get(bucket)!;
-      this.#buckets.delete(bucket);
-      for (let one = waiting.first; one !== undefined; one = waiting.first) {
+      const waiting = this.#buckets.get(bucket);
+      for (let one = waiting?.first; one !== undefined; one = waiting?.first) {
         one.leave();
         one.expire();
       }
