@@ -6,14 +6,16 @@ import { models } from '../model/models.ts';
 import { Transitions } from '../model/transitions.ts';
 import type { Section } from '../verdict.ts';
 import type { Suspects } from './elements.ts';
-import { type Call, describeState, searchCalls } from './explain.ts';
+import { describeState } from './explain.ts';
 import { operationOf } from './operations.ts';
 import { boundsOf, type LinearOptions, modelOf } from './options.ts';
+import { PlacedSearch } from './placed-search.ts';
 import type { Prefix, SearchBounds, SearchResult } from './problem.ts';
 import { checkBag, checkFifo } from './queues.ts';
 import { type RegisterCalls, Registers } from './register-calls.ts';
 import { RegisterProblems } from './register-problems.ts';
 import { Search } from './search.ts';
+import { type Call, searchCalls } from './search-calls.ts';
 import { type KeyVerdict, sectionOf } from './section.ts';
 import { byElement, checkSet } from './sets.ts';
 import { checkStack } from './stacks.ts';
@@ -66,6 +68,8 @@ class LinearCheck {
   readonly #violations: Violations;
   /** Made when the first key needs it: where zones decide, its tables would cost more than the check. */
   #search: Search<unknown> | undefined;
+  /** For keys that hold lists; likewise. */
+  #placed: PlacedSearch | undefined;
 
   constructor(events: Events, options: LinearOptions) {
     this.#events = events;
@@ -136,8 +140,18 @@ class LinearCheck {
     }
     const parts = this.#model === models.set && this.#options.certificate !== true ? byElement(calls) : undefined;
     if (parts !== undefined) return this.#elementwise(range, initial, parts);
+    const nameOf = (call: number) => calls[call]!.invoke;
+    if (this.#model === models.kv) {
+      this.#placed ??= new PlacedSearch(
+        this.#options.initial ?? null,
+        this.#bounds,
+        this.#options.certificate === true,
+      );
+      const result = this.#placed.run(calls);
+      if (result !== undefined) return this.#searched(range, result, nameOf, this.#placed.transitions);
+    }
     const result = searchCalls(this.#searching, this.#transitions, initial, calls);
-    return this.#searched(range, result, (call) => calls[call]!.invoke);
+    return this.#searched(range, result, nameOf);
   }
 
   /** Judges the calls on each element of a set by themselves: they are objects of their own. */
@@ -163,7 +177,12 @@ class LinearCheck {
     return this.#model === models['unordered-queue'] ? checkBag(calls) : undefined;
   }
 
-  #searched(range: KeyRange, result: SearchResult, nameOf: (call: number) => number): KeyVerdict {
+  #searched(
+    range: KeyRange,
+    result: SearchResult,
+    nameOf: (call: number) => number,
+    transitions = this.#transitions,
+  ): KeyVerdict {
     const { key, from, to } = range;
     const operations = to - from;
     if (result.valid === true) {
@@ -173,7 +192,7 @@ class LinearCheck {
     if (result.valid === 'unknown') {
       const { reason, verifiedTo, configurations, prefixes } = result;
       const describe = ({ state, ahead, hidden, pending }: Prefix): Value => ({
-        state: describeState(this.#model, this.#transitions.states[state]),
+        state: describeState(transitions.model, transitions.states[state]),
         ahead: ahead.map(nameOf),
         hidden: hidden.map(nameOf),
         pending: pending.map(nameOf),
@@ -188,6 +207,7 @@ class LinearCheck {
       return { key, valid: 'unknown', path: 'search', operations, reason, frontier };
     }
     const suspects = (): readonly Call[] => {
+      if (transitions !== this.#transitions) return this.#callsOf(range);
       // Only what was invoked before the completion that nothing reaches can matter.
       const { invoke, complete } = this.calls;
       const end = complete[from + invoke.subarray(from, to).indexOf(nameOf(result.call))]!;

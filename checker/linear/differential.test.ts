@@ -142,6 +142,38 @@ const keys: Generate = (below) => {
   };
 };
 
+/** A store's key that holds lists, of elements that are appended once, or more often, or are put there. */
+const lists: Generate = (below) => {
+  const unique = below(3) > 0;
+  const onlyAppends = below(2) === 0;
+  let next = 0;
+  let held: readonly Value[] | null = null;
+  const some = (): Value => [held, held, held, null, held?.slice(0, -1) ?? null, held?.toReversed() ?? []][below(6)]!;
+  return {
+    invoke: () => {
+      const f = (onlyAppends ? ['append', 'append', 'get', 'delete'] : ['append', 'get', 'put', 'delete', 'cas'])[
+        below(onlyAppends ? 4 : 5)
+      ]!;
+      const element = unique ? ++next : below(3);
+      const list = below(3) === 0 ? null : below(2) === 0 ? [element] : [below(3), element];
+      return { f, value: { append: element, put: list, cas: [some(), list] }[f] ?? null };
+    },
+    complete: (f, value) => {
+      const type = (f === 'cas' ? (['ok', 'ok', 'fail', 'info'] as const) : (['ok', 'ok', 'ok', 'info'] as const))[
+        below(4)
+      ]!;
+      if (f === 'get') return { type, value: type === 'ok' ? some() : null };
+      if (type === 'ok' || (type === 'info' && below(2) === 0)) {
+        if (f === 'append') held = [...(held ?? []), value];
+        else if (f === 'delete') held = null;
+        else if (f === 'put') held = value as readonly Value[] | null;
+        else held = (value as readonly [Value, readonly Value[] | null])[1];
+      }
+      return { type, value };
+    },
+  };
+};
+
 /** Elements put in and taken out, or reported empty. */
 function container(put: string, take: string): Generate {
   return (below) => {
@@ -284,6 +316,7 @@ function differential(
 const tests: { readonly [title: string]: readonly [Generate, readonly ModelName[]] } = {
   'registers with cas and unknown outcomes': [registers, ['cas-register']],
   'keys with append and delete': [keys, ['kv']],
+  'keys that hold lists': [lists, ['kv']],
   queues: [container('enqueue', 'dequeue'), ['fifo-queue', 'unordered-queue']],
   stacks: [container('push', 'pop'), ['stack']],
   sets: [sets, ['set']],

@@ -1,6 +1,6 @@
 import { OPEN } from '../history/calls.ts';
 import { canonical } from '../history/events.ts';
-import type { Call } from './explain.ts';
+import type { Call } from './search-calls.ts';
 
 /**
  * What a near-linear path for collections says: `undefined` when the history does not allow it; else the calls that

@@ -1,19 +1,13 @@
 import { mayLeaveOut } from '../certificate.ts';
 import { OPEN } from '../history/calls.ts';
 import type { Value } from '../history/op.ts';
+import { keyValue } from '../model/kv.ts';
 import type { Model, Operation } from '../model/model.ts';
 import { Transitions } from '../model/transitions.ts';
-import type { Prefix, SearchResult } from './problem.ts';
+import { PlacedSearch } from './placed-search.ts';
+import type { Prefix } from './problem.ts';
 import { Search } from './search.ts';
-
-/** A call of the history, with where it is found in it. */
-export interface Call {
-  readonly operation: Operation;
-  /** Index of its invocation. */
-  readonly invoke: number;
-  /** Index of its completion; `OPEN` when its outcome is unknown, or its completion not needed. */
-  readonly complete: number;
-}
+import { type Call, searchCalls } from './search-calls.ts';
 
 export interface Counterexample {
   /** In order of invocation; not linearizable, on their own or as part of the history. */
@@ -28,22 +22,6 @@ const TRIES_MAX = 400;
 const CONFIGURATIONS_MAX = 100_000;
 const PREFIXES_MAX = 3;
 
-/** Searches the calls, which are in order of invocation. */
-export function searchCalls(
-  search: Search<unknown>,
-  transitions: Transitions<unknown>,
-  initial: number,
-  calls: readonly Call[],
-): SearchResult {
-  return search.run({
-    initial,
-    length: calls.length,
-    classes: Int32Array.from(calls, (call) => transitions.classOf(call.operation)),
-    invoke: Int32Array.from(calls, (call) => call.invoke),
-    complete: Int32Array.from(calls, (call) => call.complete),
-  });
-}
-
 /**
  * Shrinks calls that are not linearizable to few that are not, leaving out only what may be left out
  * (`mayLeaveOut`), by halves, quarters … and at last one by one; every step is checked by the search. What remains
@@ -57,21 +35,22 @@ export function shrink(
 ): Counterexample {
   const transitions = new Transitions(model);
   const start = transitions.state(initial);
-  const search = new Search(transitions, { configurationsMax: CONFIGURATIONS_MAX, expired }, false);
+  const bounds = { configurationsMax: CONFIGURATIONS_MAX, expired };
+  const search = new Search(transitions, bounds, false);
+  const placed = model === keyValue ? new PlacedSearch(initial as Value, bounds, false) : undefined;
   let tries = 0;
   let kept = calls;
-  let failure = searchCalls(search, transitions, start, kept);
   const stillFails = (fewer: readonly Call[]): boolean => {
     tries++;
-    const result = searchCalls(search, transitions, start, fewer);
+    const ahead = placed?.run(fewer);
+    const result = ahead ?? searchCalls(search, transitions, start, fewer);
     if (result.valid !== false) return false;
-    // What came after the completion that nothing reaches is not needed; what was open then is open for ever.
-    const end = fewer[result.call]!.complete;
-    kept = cut(model, fewer, end);
-    failure = kept === fewer ? result : searchCalls(search, transitions, start, kept);
+    // What came after the completion that nothing reaches is not needed; what was open then is open for ever. But a
+    // search that knows what later answers show stops before them.
+    kept = ahead === undefined ? cut(model, fewer, fewer[result.call]!.complete) : fewer;
     return true;
   };
-  if (failure.valid === false) stillFails(kept);
+  stillFails(kept);
   let size = Math.max(1, kept.length >> 1);
   let minimal = false;
   while (tries < TRIES_MAX && !expired()) {
@@ -87,6 +66,11 @@ export function shrink(
       break;
     }
     size = smaller ? Math.min(size, Math.max(1, kept.length >> 1)) : Math.max(1, size >> 1);
+  }
+  let failure = searchCalls(search, transitions, start, kept);
+  if (failure.valid === false) {
+    kept = cut(model, kept, kept[failure.call]!.complete);
+    failure = searchCalls(search, transitions, start, kept);
   }
   return {
     calls: kept,

@@ -1,6 +1,6 @@
 import { OPEN } from '../history/calls.ts';
 import { containerOf, type Element, inOrder, type Suspects, seenEmpty, takenFrom } from './elements.ts';
-import type { Call } from './explain.ts';
+import type { Call } from './search-calls.ts';
 
 /** A queue without order: each element for itself (Lee & Mathur, OOPSLA 2025), and the calls that found it empty. */
 export function checkBag(calls: readonly Call[]): Suspects {

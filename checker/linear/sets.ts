@@ -2,7 +2,7 @@ import { OPEN } from '../history/calls.ts';
 import { canonical } from '../history/events.ts';
 import type { Value } from '../history/op.ts';
 import { inOrder, type Suspects } from './elements.ts';
-import type { Call } from './explain.ts';
+import type { Call } from './search-calls.ts';
 
 /**
  * The calls on a set by the element that each is on, when none reads the whole: then the elements are objects of

@@ -1,6 +1,6 @@
 import { OPEN } from '../history/calls.ts';
 import { containerOf, type Element, inOrder, type Suspects, seenEmpty, takenFrom } from './elements.ts';
-import type { Call } from './explain.ts';
+import type { Call } from './search-calls.ts';
 
 /** An element that is surely on the stack from `from`, when its push had completed, to `to`, when its pop began. */
 interface Held {

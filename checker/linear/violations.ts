@@ -3,10 +3,11 @@ import { type Events, NONE, type Ref } from '../history/events.ts';
 import type { Model } from '../model/model.ts';
 import type { Anomaly } from '../verdict.ts';
 import type { ZoneConflict } from './clusters.ts';
-import { type Call, describeCall, shrink } from './explain.ts';
+import { describeCall, shrink } from './explain.ts';
 import { operationOf } from './operations.ts';
 import { type LinearOptions, modelOf } from './options.ts';
 import { CAS, callsUntil, READ, type RegisterCalls, WRITE } from './register-calls.ts';
+import type { Call } from './search-calls.ts';
 import type { Zones } from './zones.ts';
 
 /** Bound on the time for making a violation small, beyond that of finding it. */
