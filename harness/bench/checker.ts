@@ -1,10 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { parseHistory } from '../../checker/history/parse.ts';
 import { checkLinear } from '../../checker/linear/check.ts';
 import type { LinearOptions } from '../../checker/linear/options.ts';
+import { UsageError } from '../cli/usage-error.ts';
 import { type HistoryShape, historyLines } from './checker-histories.ts';
-import { txnBench } from './txn.ts';
+import { txnParts } from './txn.ts';
 
 const base: HistoryShape = {
   seed: 7,
@@ -39,19 +41,44 @@ const cases: readonly Case[] = [
   { name: '… with cas', shape: { ...one, casPercent: 30 }, target: { checkMs: 1000 } },
 ];
 
+const header = [
+  '| history | JSON.parse ms | parse ms | check ms | (parse + check) / JSON.parse | target | verdict by | memory MB |',
+  '|---|---|---|---|---|---|---|---|',
+];
+
 /** Each history is judged so often at least, and until so much time has passed: the engine has compiled what it runs. */
 const RUNS = 3;
 const RUNS_MS = 4_000;
 const now = (): number => performance.now();
 
-/** The table of the checker's speed: the best of some runs, warm, each beside `JSON.parse` over the same lines. */
-export function* checkerBench(): Generator<string> {
-  yield '| history | JSON.parse ms | parse ms | check ms | (parse + check) / JSON.parse | target | verdict by | memory MB |';
-  yield '|---|---|---|---|---|---|---|---|';
-  for (const one of cases) yield row(one);
-  yield* etcdLogs();
-  yield '';
-  yield* txnBench();
+/** What is measured in one process. */
+type Part = () => Iterable<string>;
+
+const parts: readonly Part[] = [
+  ...cases.map(
+    (one, at): Part =>
+      () => [...(at === 0 ? header : []), row(one)],
+  ),
+  () => etcdLogs(),
+  ...txnParts,
+];
+
+/**
+ * The tables of the checkers' speed: the best of some runs, warm, each beside `JSON.parse` over the same lines. Each
+ * part has a process of its own, as a check has: what the engine has learnt of one history makes it slower on another.
+ * @param only one part, in this process
+ */
+export async function* checkerBench(only?: number): AsyncGenerator<string> {
+  if (only !== undefined) {
+    const part = parts[only - 1];
+    if (part === undefined) throw new UsageError(`--part is from 1 to ${parts.length}, not ${only}`);
+    yield* part();
+    return;
+  }
+  for (let at = 1; at <= parts.length; at++) {
+    const words = [...process.execArgv, process.argv[1]!, 'bench', 'checker', '--part', String(at)];
+    yield (await execa(process.execPath, words, { stderr: 'inherit' })).stdout;
+  }
 }
 
 function row({ name, shape, target }: Case): string {

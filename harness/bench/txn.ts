@@ -33,17 +33,16 @@ const HISTORIES: readonly (readonly [name: string, history: Partial<TxnHistoryOp
 const SIZES = [100_000, 1_000_000];
 
 /** The table of the transaction checkers, a line a history: seeded, each judged for strict serializability. */
-export function* txnBench(): Generator<string> {
-  yield 'transactions | history | ms | JSON.parse = 1 | not stale = 1 | MB | found';
-  for (const size of SIZES) {
-    for (const model of ['list-append', 'rw-register'] as const) {
-      for (const row of rows(model, size)) {
-        const { history, transactions, ms, parses, ratio, megabytes, found } = row;
-        const figures = [ms.toFixed(0), parses.toFixed(2), ratio.toFixed(2), megabytes.toFixed(0)];
-        yield [transactions, history, ...figures, found || 'nothing'].join(' | ');
-      }
-    }
-  }
+export const txnParts: readonly (() => Iterable<string>)[] = SIZES.flatMap((size) =>
+  (['list-append', 'rw-register'] as const).map((model, at) => () => {
+    const heading = ['', 'transactions | history | ms | JSON.parse = 1 | not stale = 1 | MB | found'];
+    return [...(size === SIZES[0] && at === 0 ? heading : []), ...[...rows(model, size)].map(lineOf)];
+  }),
+);
+
+function lineOf({ history, transactions, ms, parses, ratio, megabytes, found }: TxnRow): string {
+  const figures = [ms.toFixed(0), parses.toFixed(2), ratio.toFixed(2), megabytes.toFixed(0)];
+  return [transactions, history, ...figures, found || 'nothing'].join(' | ');
 }
 
 function* rows(model: 'list-append' | 'rw-register', transactions: number): Generator<TxnRow> {

@@ -13,6 +13,14 @@ import { integer, text } from './flags.ts';
 /** A benchmark gives the lines of its tables as it comes to them. */
 type Lines = Iterable<string> | AsyncIterable<string>;
 
+const checkerFlags = (yargs: Argv) =>
+  yargs.option('part', {
+    describe: 'Only one part of it, by its number; the whole gives each a process of its own',
+    type: 'string',
+    requiresArg: true,
+    coerce: integer('part', 1, 1000),
+  });
+
 const systemFlags = (yargs: Argv) =>
   yargs
     .option('seconds', {
@@ -90,7 +98,7 @@ export const benchCommand = {
   builder: (yargs: Argv, ended: (code: number) => void) => {
     const print = (lines: Lines) => told(lines).then(ended);
     return yargs
-      .command('checker', 'The checkers of histories', {}, () => print(checkerBench()))
+      .command('checker', 'The checkers of histories', checkerFlags, (argv) => print(checkerBench(argv.part)))
       .command('harness', 'The harness itself, against a map in memory', {}, () => print(harnessBench()))
       .command('sim', 'The simulator', {}, () => print(simBench()))
       .command('find', 'How soon simulation finds planted bugs', findFlags, (argv) => print(findBench(argv.starts)))
