@@ -63,6 +63,7 @@ for (const file of files) {
 
 function tell(file, { time, output }, { ok, pass, count }) {
   say(`${ok ? 'ok    ' : 'FAILED'} ${file}  ${pass} of ${count}, ${Math.round(time / 1000)} s`);
+  for (const [line] of output.matchAll(/^.*(?:# SKIP|# skipped: ).*$/gm)) say(`       ${line.trim()}`);
   if (!ok) say(output.trimEnd());
   total.passed += pass;
   // A file that crashed or took too long has failed, whatever it had counted.
