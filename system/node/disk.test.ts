@@ -129,6 +129,27 @@ t.test('only the leader has a full disk: the others serve, up to what it may hol
   await cluster.agree();
 });
 
+t.test('a snapshot whose damage shows only at its end leaves nothing of itself behind', async (t) => {
+  const cluster = await Cluster.start(1, 28, { snapshotEntries: 20 });
+  for (let i = 0; i < 70; i++) await cluster.send(1, 'PUT', `/k${i % 7}`, `${i}`);
+  await cluster.world.pass(100);
+  cluster.crash(1);
+  const { fileSystem } = cluster.world.ports('1');
+  const newest = cluster.world.files('1').findLast((path) => path.endsWith('.snapshot'))!;
+  const tamper = async () => {
+    const file = await fileSystem.open(newest, 'write');
+    // The checksum of the last block, which is empty: all that comes before it is as it was.
+    await file.write((await file.size()) - 1, [Uint8Array.of(0)]);
+    await file.datasync();
+    await file.close();
+  };
+  await cluster.settled(tamper());
+  await cluster.restart(1);
+  t.ok(cluster.logs.some((line) => line.startsWith('1 warn storage-repaired') && line.includes('wrong checksum')));
+  await cluster.world.until('a leader', () => cluster.leader !== undefined);
+  for (let i = 63; i < 70; i++) t.equal((await cluster.send(1, 'GET', `/k${i % 7}`)).text, `${i}`);
+});
+
 t.test('a snapshot that finds no room is given up, and made when there is some', async (t) => {
   const cluster = await Cluster.start(1, 25, { snapshotEntries: 20 });
   cluster.world.breakDisk('1', (operation, path) =>

@@ -60,16 +60,19 @@ export interface RunningNode {
 export async function startNode(ports: Ports, config: NodeConfig, sinks: NodeSinks): Promise<RunningNode> {
   const incarnation = ports.random.uint32();
   const incarnationText = incarnation.toString(16).padStart(8, '0');
-  const storage = await openStorage(ports.fileSystem, {
-    clusterId: config.clusterId,
-    nodeId: config.id,
-    ...(config.segmentBytes === undefined ? {} : { segmentBytes: config.segmentBytes }),
-  });
-  for (const repair of storage.repairs) sinks.log('warn', 'storage-repaired', { ...repair });
   const replica = new Replica(config.historyEventsMax);
-  const memory = new MemoryStorage();
+  const storage = await openStorage(
+    ports.fileSystem,
+    {
+      clusterId: config.clusterId,
+      nodeId: config.id,
+      ...(config.segmentBytes === undefined ? {} : { segmentBytes: config.segmentBytes }),
+    },
+    ({ metadata, next }) => replica.restore(metadata.term, next),
+  );
+  for (const repair of storage.repairs) sinks.log('warn', 'storage-repaired', { ...repair });
   const opened = await bootstrapped(storage, config);
-  await restore(opened, replica, memory);
+  const memory = logInMemory(opened);
   const audit = sinks.audit === undefined ? undefined : new Audit(sinks.audit);
   audit?.start(String(config.id), incarnationText, replica.appliedIndex);
   audit?.flush();
@@ -160,18 +163,12 @@ async function bootstrapped(storage: OpenedStorage, config: NodeConfig): Promise
   return { ...storage, entries, hardState };
 }
 
-async function restore(storage: OpenedStorage, replica: Replica, memory: MemoryStorage): Promise<void> {
-  const { snapshot: reader } = storage;
-  if (reader !== undefined) {
-    try {
-      await replica.restore(reader.metadata.term, () => reader.next());
-    } finally {
-      await reader.close();
-    }
-    memory.applySnapshot({ metadata: reader.metadata, data: NO_DATA });
-  }
-  memory.append(storage.entries);
-  memory.setHardState(storage.hardState);
+function logInMemory({ snapshot, entries, hardState }: OpenedStorage): MemoryStorage {
+  const memory = new MemoryStorage();
+  if (snapshot !== undefined) memory.applySnapshot({ metadata: snapshot, data: NO_DATA });
+  memory.append(entries);
+  memory.setHardState(hardState);
+  return memory;
 }
 
 function replayed(node: Node, commit: number): Promise<void> {

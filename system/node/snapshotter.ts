@@ -45,7 +45,7 @@ export class Snapshotter {
     this.#memory = memory;
     this.#everyEntries = everyEntries;
     this.#watcher = watcher;
-    this.#index = storage.snapshot?.metadata.index ?? 0;
+    this.#index = storage.snapshot?.index ?? 0;
   }
 
   /** Index of the newest snapshot, made here or installed. */

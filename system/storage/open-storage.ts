@@ -1,5 +1,5 @@
 import type { FileSystem } from '../ports.ts';
-import type { Entry, HardState } from '../raft/index.ts';
+import type { Entry, HardState, SnapshotMetadata } from '../raft/index.ts';
 import { type LogEnd, LogReplay, type TornTail } from './log-replay.ts';
 import { LOG_DIRECTORY, SegmentFiles, segmentPath, segmentSequence } from './segment-files.ts';
 import { SegmentedLog } from './segmented-log.ts';
@@ -44,19 +44,30 @@ export interface OpenedStorage {
   readonly snapshots: SnapshotFiles;
   /** All 0 for a new log. `commit` is never below the snapshot's index. */
   readonly hardState: HardState;
-  /** The state to restore first, its file checked to the end; the caller reads and closes it. */
-  readonly snapshot: SnapshotReader | undefined;
+  /** Of the state that `restore` has built. */
+  readonly snapshot: SnapshotMetadata | undefined;
   /** All entries after the snapshot, without a gap. */
   readonly entries: readonly Entry[];
   readonly repairs: readonly Repair[];
 }
 
 /**
+ * Builds the state from a snapshot's pieces, and takes it over at their end. When they turn out to be damaged before it,
+ * nothing has changed, and the next older snapshot follows.
+ */
+type RestoreSnapshot = (snapshot: Pick<SnapshotReader, 'metadata' | 'next'>) => Promise<void>;
+
+/**
  * Opens or makes the log (`wal/`) and the snapshot files (`snapshots/`).
+ * @param restore reads the newest usable snapshot, if there is one
  * @throws CorruptStorageError what was once durable is damaged, or belongs to another node
  * @throws PortError
  */
-export async function openStorage(fileSystem: FileSystem, options: StorageOptions): Promise<OpenedStorage> {
+export async function openStorage(
+  fileSystem: FileSystem,
+  options: StorageOptions,
+  restore: RestoreSnapshot,
+): Promise<OpenedStorage> {
   const { clusterId, nodeId, segmentBytes = SEGMENT_BYTES, inFlightMax = IN_FLIGHT_MAX } = options;
   const repairs: Repair[] = [];
   for (const directory of [LOG_DIRECTORY, SNAPSHOT_DIRECTORY]) await fileSystem.makeDirectory(directory);
@@ -79,8 +90,8 @@ export async function openStorage(fileSystem: FileSystem, options: StorageOption
   await fileSystem.syncDirectory(LOG_DIRECTORY);
 
   const snapshots = new SnapshotFiles(fileSystem, clusterId, await snapshotIds(fileSystem, replay));
-  const snapshot = await newestUsable(fileSystem, snapshots, replay, repairs);
-  const index = snapshot?.metadata.index ?? 0;
+  const snapshot = await restoreNewest(fileSystem, snapshots, replay, repairs, restore);
+  const index = snapshot?.index ?? 0;
   if (index < replay.base) {
     throw new CorruptStorageError(
       SNAPSHOT_DIRECTORY,
@@ -197,19 +208,19 @@ function isAtMost(id: SnapshotId, newest: SnapshotId): boolean {
   return id.index < newest.index || (id.index === newest.index && id.term === newest.term);
 }
 
-/** The newest snapshot that is whole and from which the log goes on. What is damaged is put aside. */
-async function newestUsable(
+/** From the newest snapshot that is whole and from which the log goes on. What is damaged is put aside. */
+async function restoreNewest(
   fileSystem: FileSystem,
   snapshots: SnapshotFiles,
   replay: LogReplay,
   repairs: Repair[],
-): Promise<SnapshotReader | undefined> {
+  restore: RestoreSnapshot,
+): Promise<SnapshotMetadata | undefined> {
   for (const id of snapshots.list().toReversed()) {
     if (id.index < replay.base) return undefined;
     try {
-      await readThrough(snapshots, id);
       checkTerm(replay, id);
-      return await snapshots.open(id);
+      return await restoreFrom(snapshots, id, restore);
     } catch (error) {
       if (!(error instanceof CorruptStorageError)) throw error;
       const path = snapshotPath(id);
@@ -224,11 +235,16 @@ async function newestUsable(
 }
 
 /** @throws CorruptStorageError when any of it is damaged */
-async function readThrough(snapshots: SnapshotFiles, id: SnapshotId): Promise<void> {
+async function restoreFrom(
+  snapshots: SnapshotFiles,
+  id: SnapshotId,
+  restore: RestoreSnapshot,
+): Promise<SnapshotMetadata | undefined> {
   const reader = await snapshots.open(id);
-  if (reader === undefined) return;
+  if (reader === undefined) return undefined;
   try {
-    while ((await reader.next()) !== undefined);
+    await restore(reader);
+    return reader.metadata;
   } finally {
     await reader.close();
   }

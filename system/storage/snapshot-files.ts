@@ -220,16 +220,19 @@ async function openReader(file: File, clusterId: string, id: SnapshotId, release
   let position = 0;
   let checksum = 0;
   let ended = false;
+  /** Of the block at `position`: read together with the block before it. */
+  let blockHeader = await file.read(0, BLOCK_HEADER_BYTES);
 
   async function block(): Promise<Uint8Array> {
-    const header = await file.read(position, BLOCK_HEADER_BYTES);
-    if (header.length < BLOCK_HEADER_BYTES) throw damaged('it ends too early');
-    const length = getU32(header, 0);
+    if (blockHeader.length < BLOCK_HEADER_BYTES) throw damaged('it ends too early');
+    const length = getU32(blockHeader, 0);
     if (length > BLOCK_BYTES_MAX) throw damaged('a block of impossible length');
-    const bytes = await file.read(position + BLOCK_HEADER_BYTES, length);
-    if (bytes.length < length) throw damaged('it ends too early');
+    const read = await file.read(position + BLOCK_HEADER_BYTES, length + BLOCK_HEADER_BYTES);
+    if (read.length < length) throw damaged('it ends too early');
+    const bytes = read.subarray(0, length);
     checksum = crc32c(bytes, checksum);
-    if (checksum !== getU32(header, 4)) throw damaged('a block with a wrong checksum');
+    if (checksum !== getU32(blockHeader, 4)) throw damaged('a block with a wrong checksum');
+    blockHeader = read.slice(length);
     position += BLOCK_HEADER_BYTES + length;
     return bytes;
   }

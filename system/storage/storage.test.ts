@@ -61,10 +61,17 @@ function showEntry({ index, term, type, data }: Entry): string {
   return `${index}@${term}/${type} ${data.length} ${data.reduce((sum, byte) => (sum * 31 + byte) >>> 0, 7)}`;
 }
 
+/** Whatever a snapshot holds is read to its end, and kept nowhere. */
+function open(disk: TestingDisk, options = OPTIONS): Promise<OpenedStorage> {
+  return openStorage(disk, options, async ({ next }) => {
+    while ((await next()) !== undefined);
+  });
+}
+
 function asModel(opened: OpenedStorage): Model {
   return {
     entries: opened.entries,
-    snapshotIndex: opened.snapshot?.metadata.index ?? 0,
+    snapshotIndex: opened.snapshot?.index ?? 0,
     hardState: opened.hardState,
   };
 }
@@ -181,13 +188,13 @@ t.test('after a power cut at any step, what was acknowledged is there and nothin
       const cut = disk.whenCut();
       let workload: Workload | undefined;
       const running = (async () => {
-        const opened = await openStorage(disk, OPTIONS);
+        const opened = await open(disk);
         workload = new Workload(opened, model, random);
         await workload.run(200);
       })();
       await Promise.race([cut, running]);
       disk = disk.reboot();
-      const opened = await openStorage(disk, OPTIONS);
+      const opened = await open(disk);
       repairs += opened.repairs.length;
       const found = JSON.stringify(shown(asModel(opened)));
       const candidates = workload === undefined ? [model] : workload.states.slice(workload.acknowledged);
@@ -200,7 +207,6 @@ t.test('after a power cut at any step, what was acknowledged is there and nothin
         return;
       }
       model = { ...match, entries: match.entries.filter((entry) => entry.index > match.snapshotIndex) };
-      await opened.snapshot?.close();
       await opened.log.close();
     }
   }
@@ -222,8 +228,7 @@ async function fill(opened: OpenedStorage, from: number, to: number, term = 1, b
 }
 
 async function reopened(disk: TestingDisk): Promise<OpenedStorage> {
-  const opened = await openStorage(disk, OPTIONS);
-  await opened.snapshot?.close();
+  const opened = await open(disk);
   await opened.log.close();
   return opened;
 }
@@ -233,7 +238,7 @@ t.test('a flipped bit anywhere is noticed or does no harm', async (t) => {
   for (let seed = 1; seed <= 150; seed++) {
     const random = seeded(seed);
     const disk = new TestingDisk(random);
-    const opened = await openStorage(disk, OPTIONS);
+    const opened = await open(disk);
     const workload = new Workload(opened, EMPTY, random);
     await workload.run(10);
     await opened.log.close();
@@ -250,7 +255,7 @@ t.test('a flipped bit anywhere is noticed or does no harm', async (t) => {
     });
     try {
       const found = await reopened(disk);
-      const index = found.snapshot?.metadata.index ?? 0;
+      const index = found.snapshot?.index ?? 0;
       if (index < model.snapshotIndex) {
         counts.fallback++;
         t.match(found.repairs, [{ file: path }], 'an older snapshot stood in, and it was said');
@@ -271,7 +276,7 @@ t.test('a flipped bit anywhere is noticed or does no harm', async (t) => {
 t.test('a damaged last frame is refused, not cut off, even when its data are zeros', async (t) => {
   for (const data of [new Uint8Array(3000), new Uint8Array(3000).fill(5)]) {
     const disk = new TestingDisk(seeded(1));
-    const opened = await openStorage(disk, OPTIONS);
+    const opened = await open(disk);
     await fill(opened, 1, 20);
     await appended(opened, {
       entries: [{ index: 21, term: 1, type: EntryType.Normal, data }],
@@ -304,7 +309,7 @@ t.test('a damaged last frame is refused, not cut off, even when its data are zer
 
 t.test('a lost sector or segment that had been acknowledged is refused', async (t) => {
   const disk = new TestingDisk(seeded(2));
-  const opened = await openStorage(disk, OPTIONS);
+  const opened = await open(disk);
   await fill(opened, 1, 900, 1, 40);
   await opened.log.close();
   const segments = disk.paths().filter((name) => name.endsWith('.wal'));
@@ -334,7 +339,7 @@ t.test('a lost sector or segment that had been acknowledged is refused', async (
 t.test('a log whose end was cut off is refused, also between two frames', async (t) => {
   const filled = async () => {
     const disk = new TestingDisk(seeded(3));
-    const opened = await openStorage(disk, OPTIONS);
+    const opened = await open(disk);
     await fill(opened, 1, 10);
     await opened.log.close();
     const path = disk.paths().find((name) => name.endsWith('.wal'))!;
@@ -352,14 +357,14 @@ t.test('what a restart has read, a later power cut does not take back', async (t
   let unsynced = 0;
   for (let seed = 1; seed <= 20; seed++) {
     const disk = new TestingDisk(seeded(seed));
-    const opened = await openStorage(disk, OPTIONS);
+    const opened = await open(disk);
     await fill(opened, 1, 5);
     disk.fault = (operation, path) =>
       operation === 'sync' && path.endsWith('.wal') ? new PortError('EIO', 'sync') : undefined;
     const batch = { entries: [entry(6, 1, 2000)], hardState: { term: 7, vote: 2, commit: 5 }, snapshot: undefined };
     await t.rejects(appended(opened, batch), { code: 'EIO' });
     disk.fault = () => undefined;
-    const restarted = await openStorage(disk, OPTIONS);
+    const restarted = await open(disk);
     if (restarted.entries.length === 6) unsynced++;
     // It may tell a leader of entry 6, and whom it voted for, without writing anything more.
     const found = await reopened(disk.reboot());
@@ -371,14 +376,14 @@ t.test('what a restart has read, a later power cut does not take back', async (t
 
 t.test("another node's or cluster's log is refused", async (t) => {
   const disk = new TestingDisk(seeded(3));
-  await fill(await openStorage(disk, OPTIONS), 1, 3);
-  await t.rejects(openStorage(disk, { ...OPTIONS, nodeId: 2 }), { message: /belongs to node 1 of cluster test/ });
-  await t.rejects(openStorage(disk, { ...OPTIONS, clusterId: 'other' }), { message: /--cluster-id/ });
+  await fill(await open(disk), 1, 3);
+  await t.rejects(open(disk, { ...OPTIONS, nodeId: 2 }), { message: /belongs to node 1 of cluster test/ });
+  await t.rejects(open(disk, { ...OPTIONS, clusterId: 'other' }), { message: /--cluster-id/ });
 });
 
 t.test('a failed sync is final: everybody is told, and nothing is written again', async (t) => {
   const disk = new TestingDisk(seeded(4));
-  const opened = await openStorage(disk, OPTIONS);
+  const opened = await open(disk);
   await fill(opened, 1, 5);
   let syncs = 0;
   disk.fault = (operation, path) =>
@@ -405,7 +410,7 @@ const NOTHING: LogBatch = { entries: [], hardState: undefined, snapshot: undefin
 t.test('a full disk keeps batches waiting, in order, and recovers when there is room', async (t) => {
   for (const where of ['next.tmp', '.wal']) {
     const disk = new TestingDisk(seeded(5));
-    const opened = await openStorage(disk, OPTIONS);
+    const opened = await open(disk);
     await fill(opened, 1, 10);
     let full = true;
     disk.fault = (operation, path) =>
@@ -438,7 +443,7 @@ t.test('a full disk keeps batches waiting, in order, and recovers when there is 
 
 t.test('old segments and snapshots go, but never one in use, and a restart finds the rest', async (t) => {
   const disk = new TestingDisk(seeded(6));
-  const opened = await openStorage(disk, OPTIONS);
+  const opened = await open(disk);
   const paths = (suffix: string) => disk.paths().filter((name) => name.endsWith(suffix));
   for (let round = 1; round <= 4; round++) {
     await fill(opened, 1 + 500 * (round - 1), 500 * round);
@@ -466,7 +471,7 @@ t.test('old segments and snapshots go, but never one in use, and a restart finds
   await t.rejects(opened.log.purge(2005), { name: 'InvariantViolation' });
   await opened.log.close();
   const found = await reopened(disk);
-  t.equal(found.snapshot?.metadata.index, 2000);
+  t.equal(found.snapshot?.index, 2000);
   t.strictSame(
     found.entries.map(({ index }) => index),
     [2001, 2002, 2003, 2004, 2005, 2006, 2007, 2008, 2009, 2010],
@@ -478,7 +483,7 @@ t.test('old segments and snapshots go, but never one in use, and a restart finds
 
 t.test('a snapshot file counts only once the log speaks of it; a damaged one is replaced by an older', async (t) => {
   const disk = new TestingDisk(seeded(7));
-  const opened = await openStorage(disk, OPTIONS);
+  const opened = await open(disk);
   await fill(opened, 1, 60);
   for (const index of [20, 40]) {
     await writeSnapshot(opened, metadata(index, 1));
@@ -491,7 +496,7 @@ t.test('a snapshot file counts only once the log speaks of it; a damaged one is 
   await dropped.abort();
   await opened.log.close();
   const found = await reopened(disk);
-  t.equal(found.snapshot?.metadata.index, 40);
+  t.equal(found.snapshot?.index, 40);
   t.equal(found.entries[0]?.index, 41);
   const snapshots = disk.paths().filter((name) => name.startsWith('snapshots/'));
   t.equal(snapshots.length, 2, 'leftovers are removed');
@@ -499,14 +504,14 @@ t.test('a snapshot file counts only once the log speaks of it; a damaged one is 
     bytes[900]! ^= 1;
   });
   const older = await reopened(disk);
-  t.equal(older.snapshot?.metadata.index, 20);
+  t.equal(older.snapshot?.index, 20);
   t.equal(older.entries.length, 40);
   t.match(older.repairs, [{ file: snapshots[1], message: /wrong checksum/ }]);
 });
 
 t.test('entries cut off below a snapshot do not come back (etcd#22442)', async (t) => {
   const disk = new TestingDisk(seeded(8));
-  const opened = await openStorage(disk, OPTIONS);
+  const opened = await open(disk);
   await fill(opened, 1, 10);
   // A new leader cut the log at 5; its entries up to 7 became a snapshot; 8 to 10 of the old term are dead.
   await appended(opened, {
@@ -519,12 +524,12 @@ t.test('entries cut off below a snapshot do not come back (etcd#22442)', async (
   await opened.log.close();
   const found = await reopened(disk);
   t.strictSame(found.entries, []);
-  t.equal(found.snapshot?.metadata.index, 7);
+  t.equal(found.snapshot?.index, 7);
 });
 
 t.test('a segment that was begun but never written to belongs to the log', async (t) => {
   const disk = new TestingDisk(seeded(9));
-  const opened = await openStorage(disk, OPTIONS);
+  const opened = await open(disk);
   await fill(opened, 1, 400);
   await writeSnapshot(opened, metadata(400, 1));
   await marked(opened, metadata(400, 1));
@@ -535,7 +540,7 @@ t.test('a segment that was begun but never written to belongs to the log', async
   await file.write(0, [new Uint8Array(SEGMENT_BYTES)]);
   await file.datasync();
   await disk.syncDirectory('wal');
-  const again = await openStorage(disk, OPTIONS);
+  const again = await open(disk);
   await again.log.purge(400);
   t.ok(disk.paths().includes(last), 'what it says is nowhere else yet');
   await fill(again, 401, 402, 2);
