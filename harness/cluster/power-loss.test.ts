@@ -13,10 +13,10 @@ import { losePower } from './power-loss.ts';
 const preload = new URL('preload/disk.js', import.meta.url).href;
 const port = JSON.stringify(new URL('../../system/real/file-system.js', import.meta.url).href);
 
-/** Runs a script over the system's own FileSystem port, which kills itself at the end, and cuts the power. */
+/** Runs scripts one after the other, each in a process of its own that is killed at its end, and cuts the power. */
 async function cutPower(
   t: Test,
-  script: string,
+  scripts: string | readonly string[],
   random: (bound: number) => number,
   before: Record<string, string> = {},
 ) {
@@ -24,6 +24,17 @@ async function cutPower(
   const disk = `${data}-disk`;
   mkdirSync(data);
   for (const [name, text] of Object.entries(before)) writeFileSync(join(data, name), text);
+  for (const script of [scripts].flat()) await runUntilKilled(t, data, disk, script);
+  const loss = losePower(data, disk, random);
+  t.notOk(existsSync(disk));
+  const texts = readdirSync(data)
+    .sort()
+    .map((name) => [name, readFileSync(join(data, name), 'latin1')]);
+  return { ...loss, files: Object.fromEntries(texts) as Record<string, string> };
+}
+
+/** Over the system's own FileSystem port. */
+async function runUntilKilled(t: Test, data: string, disk: string, script: string): Promise<void> {
   const source = `
     import { createRealFileSystem } from ${port};
     const files = createRealFileSystem(${JSON.stringify(data)});
@@ -38,12 +49,6 @@ async function cutPower(
     env: { NODE_OPTIONS: '', SPLITBRAIN_DISK_ROOT: data, SPLITBRAIN_DISK_JOURNAL: disk },
   });
   t.equal(signal, 'SIGKILL', stderr);
-  const loss = losePower(data, disk, random);
-  t.notOk(existsSync(disk));
-  const texts = readdirSync(data)
-    .sort()
-    .map((name) => [name, readFileSync(join(data, name), 'latin1')]);
-  return { ...loss, files: Object.fromEntries(texts) as Record<string, string> };
 }
 
 /** Everything that was not synced is lost, and nothing of it survives torn or as a length. */
@@ -103,6 +108,16 @@ t.test('names go back unless their directory was synced', async (t) => {
   const synced = await cutPower(t, `${script} await files.syncDirectory('.');`, worst, before);
   t.same(synced, { unsynced: 0, lost: 0, files: { state: 'new', created: '' } });
 });
+
+t.test(
+  'what was removed stays removed when its process is merely killed, and the next one may remove as well',
+  async (t) => {
+    const remove = (name: string) => `await files.remove('${name}');`;
+    const before = { one: '1', two: '2' };
+    const lost = await cutPower(t, [remove('one'), remove('two')], worst, before);
+    t.same(lost, { unsynced: 1, lost: 1, files: { two: '2' } });
+  },
+);
 
 t.test('a file renamed durably without its bytes is empty', async (t) => {
   const script = `

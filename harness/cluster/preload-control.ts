@@ -10,8 +10,11 @@ export class PreloadControl {
 
   constructor(pipe: Duplex) {
     this.#pipe = pipe;
-    pipe.on('error', () => {}); // The process is gone, which its exit tells better.
-    createInterface({ input: pipe }).on('line', (line) => this.#answered(line));
+    const lines = createInterface({ input: pipe });
+    lines.on('line', (line) => this.#answered(line));
+    // The process is gone, perhaps with an order unread, which its exit tells better. Of its input's errors readline
+    // makes its own.
+    lines.on('error', () => {});
   }
 
   /**

@@ -9,8 +9,9 @@ const controlDescriptor = 3;
 const modules = new Map<string, (order: unknown) => unknown>();
 
 const control = new Socket({ fd: controlDescriptor, readable: true, writable: true });
-control.on('error', () => {}); // The harness is gone; its reaper ends this process.
-createInterface({ input: control }).on('line', (line) => {
+const lines = createInterface({ input: control });
+lines.on('error', () => {}); // The harness is gone; its reaper ends this process.
+lines.on('line', (line) => {
   const { id, module, order } = JSON.parse(line) as { readonly [name: string]: unknown };
   const answer = modules.get(String(module))?.(order) ?? null;
   control.write(`${JSON.stringify({ id, answer })}\n`);

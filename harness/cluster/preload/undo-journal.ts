@@ -21,6 +21,8 @@ export class UndoJournal {
   constructor(folder: string) {
     this.#folder = folder;
     this.#path = join(folder, journalFile);
+    // What a process that was merely killed left there is durable, and its numbers are given again.
+    fs.rmSync(join(folder, keptFolder), { recursive: true, force: true });
     fs.mkdirSync(join(folder, keptFolder), { recursive: true });
     this.#descriptor = fs.openSync(this.#path, 'w');
   }
