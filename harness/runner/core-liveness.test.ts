@@ -46,6 +46,8 @@ t.test('a core that has had its time serves', async (t) => {
   t.match(checkCoreLiveness(others), { valid: true }, 'others need not be served');
   const mostly = history([[0, '123']], (node) => (node === '3' ? 'info' : 'ok'));
   t.match(checkCoreLiveness(mostly), { valid: true, counts: { served: 100 } });
+  const poor = never.map((op) => (op.type === 'fail' ? { ...op, error: 'insufficient' } : op));
+  t.match(checkCoreLiveness(poor), { valid: true, counts: { served: 150 } }, 'what the state does not allow is served');
   const hardly = history([[0, '123']], (node) => (node === '3' ? 'ok' : 'info'));
   t.match(checkCoreLiveness(hardly), { valid: false });
 });

@@ -1,19 +1,13 @@
 import type { History, Op, Value } from '../../checker/history/op.ts';
 import { type Section, unknown } from '../../checker/verdict.ts';
+import { observations } from '../target/target.ts';
 import { latenessName } from './phase.ts';
 
-/** Definite answers that are recorded as `fail`: the store looked, and the state did not allow it. */
-const observations: ReadonlySet<string | undefined> = new Set([
-  'cas-mismatch',
-  'conflict',
-  'held',
-  'not-held',
-  'empty',
-]);
+const observed: ReadonlySet<string | undefined> = new Set(observations);
 
 /** Whether the store did what it was asked for, or looked and said why not. */
 export function isAnswer({ type, error }: Op): boolean {
-  return type === 'ok' || (type === 'fail' && observations.has(error));
+  return type === 'ok' || (type === 'fail' && observed.has(error));
 }
 
 /** Whether enough happened for the other sections to mean anything: every function was answered at least once. */

@@ -1,7 +1,7 @@
 import type { Value } from '../../checker/history/op.ts';
 import type { Result, Client as StoreClient, TxnOp, TxnResult } from '../../system/client/index.ts';
 import { balanceFirst, bankAccounts, readTransfer } from '../workload/bank.ts';
-import type { Client, Outcome } from './target.ts';
+import { type Client, type Observation, type Outcome, observed } from './target.ts';
 
 /** What operations need of the store's own client; the last two only the workloads `mixed` and `watch`. */
 export type Store = Pick<StoreClient, 'get' | 'put' | 'cas' | 'append' | 'txn'> &
@@ -128,7 +128,7 @@ async function watched(store: Store, { value, options }: Call): Promise<Outcome>
   const { operationId: _, ...reading } = options;
   const from = typeof asked.from === 'number' ? { from: asked.from } : {};
   const told = await store.watch(String(asked.prefix), { ...reading, ...from, collectMs: watchMs });
-  if (told.ok && told.value === 'compacted') return { type: 'fail', error: 'compacted' };
+  if (told.ok && told.value === 'compacted') return observed('compacted');
   return outcome(told, (changes) => ({
     ...asked,
     events:
@@ -145,17 +145,17 @@ async function watched(store: Store, { value, options }: Call): Promise<Outcome>
 async function rewrite(
   store: Store,
   { key, options }: Call,
-  change: (value: Value) => { readonly value: Value; readonly answer?: Value } | string,
+  change: (value: Value) => { readonly value: Value; readonly answer?: Value } | Observation,
 ): Promise<Outcome> {
   const { operationId: _, ...reading } = options;
   const found = await store.get(key, reading);
   // Only read so far: whatever went wrong, nothing happened.
   if (!found.ok) return { type: 'fail', error: found.error };
   const changed = change(found.value && decode(found.value.value));
-  if (typeof changed === 'string') return { type: 'fail', error: changed };
+  if (typeof changed === 'string') return observed(changed);
   const revision = found.value?.revision ?? 0;
   const written = outcome(await store.put(key, encode(changed.value), { ...options, revision }));
-  if (written.error === 'cas-mismatch') return { type: 'fail', error: 'conflict' };
+  if (written.error === 'cas-mismatch') return observed('conflict');
   return written.type === 'ok' && changed.answer !== undefined ? { type: 'ok', value: changed.answer } : written;
 }
 
@@ -192,7 +192,7 @@ async function transfer(store: Store, { value, options }: Call): Promise<Outcome
   if (!found.ok) return { type: 'fail', error: found.error };
   const payer = found.value.get(from) ?? untouched;
   const payee = found.value.get(to) ?? untouched;
-  if (payer.balance < amount) return { type: 'fail', error: 'insufficient' };
+  if (payer.balance < amount) return observed('insufficient');
   const accounts = [
     { key: accountKey(from), revision: payer.revision, after: payer.balance - amount },
     { key: accountKey(to), revision: payee.revision, after: payee.balance + amount },

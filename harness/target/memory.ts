@@ -1,6 +1,6 @@
 import type { Value } from '../../checker/history/op.ts';
 import { balanceFirst, bankAccounts, readTransfer } from '../workload/bank.ts';
-import { type Client, nodeNames, type Outcome, type Request, type Target } from './target.ts';
+import { type Client, nodeNames, type Outcome, observed, type Request, type Target } from './target.ts';
 
 type Data = Map<string, Value>;
 type Operation = (data: Data, name: string, request: Request) => Outcome;
@@ -17,7 +17,7 @@ const operations: { readonly [workload: string]: { readonly [f: string]: Operati
     },
     cas(data, name, { value }) {
       const [expected, next = null] = listOf(value);
-      if ((data.get(name) ?? null) !== expected) return { type: 'fail', error: 'cas-mismatch' };
+      if ((data.get(name) ?? null) !== expected) return observed('cas-mismatch');
       data.set(name, next);
       return ok();
     },
@@ -32,19 +32,19 @@ const operations: { readonly [workload: string]: { readonly [f: string]: Operati
     enqueue: push,
     dequeue(data, name) {
       const [first, ...rest] = listOf(data.get(name));
-      if (first === undefined) return { type: 'fail', error: 'empty' };
+      if (first === undefined) return observed('empty');
       data.set(name, rest);
       return ok(first);
     },
   },
   lock: {
     acquire(data, name, { process }) {
-      if (data.has(name)) return { type: 'fail', error: 'held' };
+      if (data.has(name)) return observed('held');
       data.set(name, process);
       return ok();
     },
     release(data, name, { process }) {
-      if (data.get(name) !== process) return { type: 'fail', error: 'not-held' };
+      if (data.get(name) !== process) return observed('not-held');
       data.delete(name);
       return ok();
     },
@@ -56,7 +56,7 @@ const operations: { readonly [workload: string]: { readonly [f: string]: Operati
     read: (data) => ok(Object.fromEntries(bankAccounts.map((account) => [account, balance(data, account)]))),
     transfer(data, _, { value }) {
       const { from, to, amount } = readTransfer(value);
-      if (balance(data, from) < amount) return { type: 'fail', error: 'insufficient' };
+      if (balance(data, from) < amount) return observed('insufficient');
       data.set(from, balance(data, from) - amount);
       data.set(to, balance(data, to) + amount);
       return ok();

@@ -26,6 +26,23 @@ export interface Outcome {
   readonly error?: string;
 }
 
+/** What a store may have seen that kept it from doing what it was asked for: an answer like any other. */
+export const observations = [
+  'cas-mismatch',
+  'conflict',
+  'held',
+  'not-held',
+  'empty',
+  'insufficient',
+  'compacted',
+] as const;
+export type Observation = (typeof observations)[number];
+
+/** The store looked, and its state did not allow it. */
+export function observed(error: Observation): Outcome {
+  return { type: 'fail', error };
+}
+
 /** One process's way to one node. It carries out one operation at a time. */
 export interface Client {
   /**

@@ -4,7 +4,16 @@ import type { Value } from '../../../checker/history/op.ts';
 import { asyncClient } from '../async-client.ts';
 import { ProcessWorld } from '../process-world.ts';
 import { isExecutable, ProgramMissing } from '../program.ts';
-import { type Client, nodeNames, type Outcome, type Request, type SetUp, type System, type Target } from '../target.ts';
+import {
+  type Client,
+  nodeNames,
+  type Outcome,
+  observed,
+  type Request,
+  type SetUp,
+  type System,
+  type Target,
+} from '../target.ts';
 import { type Body, isDefinite, keyDoesNotExist, preconditionFailed } from './message.ts';
 import { Router } from './router.ts';
 
@@ -102,7 +111,7 @@ function registerClient(router: Router, node: string, timeoutMs: number): Client
     if (answer?.type === `${f}_ok`) return { type: 'ok' };
     // A key that is not there holds something else than what was expected.
     const isMismatch = [preconditionFailed, keyDoesNotExist].includes(codeOf(answer) ?? -1);
-    return f === 'cas' && isMismatch ? { type: 'fail', error: 'cas-mismatch' } : failed(answer, false);
+    return f === 'cas' && isMismatch ? observed('cas-mismatch') : failed(answer, false);
   });
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Value } from '../../../checker/history/op.ts';
 import { balanceFirst, bankAccounts, readTransfer } from '../../workload/bank.ts';
 import { asyncClient } from '../async-client.ts';
-import type { Client, Outcome, Request } from '../target.ts';
+import { type Client, type Outcome, observed, type Request } from '../target.ts';
 import { PostgresRefusal, type Session } from './session.ts';
 
 /** What a transaction gives, or why it is to be rolled back. */
@@ -59,7 +59,7 @@ const bank: Workload = {
       const set = (account: string, to: number) =>
         session.run('update accounts set balance = $2 where account = $1', [account, to]);
       const [payer, payee] = [await balance(from), await balance(to)];
-      if (payer < amount) return { type: 'fail', error: 'insufficient' };
+      if (payer < amount) return observed('insufficient');
       await set(from, payer - amount);
       await set(to, payee + amount);
       return { type: 'ok' };

@@ -1,6 +1,6 @@
 import type { Value } from '../../../checker/history/op.ts';
 import { asyncClient } from '../async-client.ts';
-import type { Client, Outcome, Request } from '../target.ts';
+import { type Client, type Outcome, observed, type Request } from '../target.ts';
 import { RedisConnection, RedisRefusal } from './connection.ts';
 
 /** A server's answers by which it says that it did nothing. */
@@ -36,7 +36,7 @@ const operations: { readonly [workload: string]: { readonly [f: string]: Operati
         const before = expected === null ? '' : JSON.stringify(expected);
         return ['EVAL', compareAndSet, '1', key, before, JSON.stringify(next)];
       },
-      outcome: (answer) => (answer === 1 ? { type: 'ok' } : { type: 'fail', error: 'cas-mismatch' }),
+      outcome: (answer) => (answer === 1 ? { type: 'ok' } : observed('cas-mismatch')),
     },
   },
   set: {
