@@ -58,10 +58,19 @@ for (const file of files) {
     timeout: timeoutS * 1000,
     env: { ...process.env, TAP_TIMEOUT: String(timeoutS) },
   });
-  if (!asTap) ended.then((results) => tell(file, ended.subtest, results));
+  ended.then((results) => {
+    if (asTap && results.count === 0) {
+      say(`${file} asserted nothing`);
+      process.exitCode = 1;
+    }
+    if (!asTap) tell(file, ended.subtest, results);
+  });
 }
 
-function tell(file, { time, output }, { ok, pass, count }) {
+function tell(file, { time, output }, results) {
+  const { pass, count } = results;
+  // A file that asserted nothing has shown nothing.
+  const ok = results.ok && count > 0;
   say(`${ok ? 'ok    ' : 'FAILED'} ${file}  ${pass} of ${count}, ${Math.round(time / 1000)} s`);
   for (const [line] of output.matchAll(/^.*(?:# SKIP|# skipped: ).*$/gm)) say(`       ${line.trim()}`);
   if (!ok) say(output.trimEnd());

@@ -9,6 +9,7 @@ import { integer, runsRoot, text } from './flags.ts';
 import { interruptible } from './interruptible.ts';
 import { repeatReal } from './repeat-real.ts';
 import { readSimulated } from './simulated-run.ts';
+import { UsageError } from './usage-error.ts';
 
 function flags(yargs: Argv) {
   return yargs
@@ -39,7 +40,10 @@ export const replayCommand = {
       .example('$0 replay local-read -n 20', 'how often its anomaly comes back'),
   handler: (given: Flags) => {
     const folder = findRun(given.results, given.run);
-    return readTest(folder).world === 'simulated' ? replaySimulated(folder, given) : replayReal(folder, given);
+    if (readTest(folder).world !== 'simulated') return replayReal(folder, given);
+    if (given.times > 1)
+      throw new UsageError('--times is for runs of real processes; a simulated one is always the same');
+    return replaySimulated(folder, given);
   },
 };
 

@@ -100,6 +100,8 @@ t.test('a failure of a planted bug', async (t) => {
     );
     t.notMatch(stdout, /\n./);
     t.equal(stderr, '');
+    const often = await splitbrain('replay', folder, '-n', '3');
+    t.match(often, { exitCode: exitCodes.usage, stderr: /a simulated one is always the same/ });
   });
 });
 
