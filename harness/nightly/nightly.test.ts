@@ -218,7 +218,7 @@ t.test('a night', async (t) => {
       'a job that failed',
       (j) => (j.id === 'job-2' ? { valid: 0, trouble: 'oops' } : {}),
       'unknown',
-      /1 jobs failed: oops/,
+      /1 job failed: oops/,
     ],
     [
       'a cell in which nothing was run',

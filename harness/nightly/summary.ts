@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { counted } from '../../checker/words.ts';
 import { groupSchema } from './group.ts';
 
 const canarySchema = z.object({
@@ -82,6 +83,6 @@ function doubtsOf({ name, valid, invalid, unknown, reasons, troubles }: CellSumm
   return [
     ...(runs === 0 ? [`${name}: nothing was run`] : []),
     ...(unknown > 0 ? [`${name}: ${unknown} of ${runs} unknown: ${reasons[0] ?? 'no reason given'}`] : []),
-    ...(troubles.length > 0 ? [`${name}: ${troubles.length} jobs failed: ${troubles[0]}`] : []),
+    ...(troubles.length > 0 ? [`${name}: ${counted(troubles.length, 'job')} failed: ${troubles[0]}`] : []),
   ];
 }
