@@ -62,6 +62,8 @@ export class LocalNode {
   #stopping = false;
   /** Two faults may end at the same time: a node is one process. */
   #starting: Promise<Effect> | undefined;
+  /** It ends in its next sync: until then whatever else is to happen to its process waits. */
+  #losingPower: Promise<Effect> | undefined;
   #incarnation: string | undefined;
   /** How its clock is bent; outlives its process, as a machine's would. */
   #clock: { readonly fault: ClockFault; readonly setAt: Instant } = { fault: trueClock, setAt: since(instant()) };
@@ -140,6 +142,7 @@ export class LocalNode {
   }
 
   async #start(mechanism: string): Promise<Effect> {
+    await this.#losingPower;
     if (this.#state !== 'down') return { effect: 'moot', mechanism, proof: { state: this.#state } };
     if (this.#stopping) return { effect: 'moot', mechanism, proof: { reason: 'the run has ended' } };
     const unusable = this.#damage.isWiped ? 'its disk is empty: it must be added as a new member' : this.#disk.unusable;
@@ -178,6 +181,7 @@ export class LocalNode {
 
   /** Proven by the process having ended on that signal. */
   async kill(mechanism: string): Promise<Effect> {
+    await this.#losingPower;
     const pid = this.#process.pid ?? null;
     try {
       const exit = await this.#process.kill();
@@ -190,8 +194,17 @@ export class LocalNode {
   }
 
   /** See `NodeDisk`. */
-  losePower(): Promise<Effect> {
-    return this.#disk.losePower(this.#state === 'paused');
+  async losePower(): Promise<Effect> {
+    if (this.#losingPower !== undefined) {
+      const { mechanism } = await this.#losingPower;
+      return { effect: 'moot', mechanism, proof: { reason: 'it was losing power' } };
+    }
+    this.#losingPower = this.#disk.losePower(this.#state === 'paused');
+    try {
+      return await this.#losingPower;
+    } finally {
+      this.#losingPower = undefined;
+    }
   }
 
   /** See `NodeDisk`. */

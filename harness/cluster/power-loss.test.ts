@@ -176,8 +176,11 @@ for (const mechanism of ['preload-disk', 'ext4']) {
     const writes = (async () => {
       while (isWriting) await write('unknown');
     })();
-    const lost = await world.losePower('2');
+    // All at once, and it is lost once.
+    const [lost, again, killed] = await Promise.all([world.losePower('2'), world.losePower('2'), world.kill('2')]);
     isWriting = false;
+    t.match(again, { effect: 'moot', proof: { reason: /was losing power/ } });
+    t.match(killed, { effect: 'moot', proof: { state: 'down' } });
     await writes;
     await world.losePower('3');
     t.match(lost, { effect: 'proven', mechanism, proof: { atSync: true } });

@@ -5,7 +5,7 @@ type Facts = { readonly [name: string]: unknown };
 /** A record of a node's log that tells of a moment: which, and who has a part in it, by the ids of the store. */
 const tellers: { readonly [event: string]: (self: number, facts: Facts) => Told | undefined } = {
   leader: (self, { leader }) => (leader === self ? { moment: 'elected', node: self } : undefined),
-  'first-append': (self, { leader }) => ({ moment: 'first-append', node: leader, peer: self }),
+  'first-append': (self, { leader, term }) => ({ moment: 'first-append', node: leader, peer: self, term }),
   'snapshot-begun': (self) => ({ moment: 'snapshot-taken', node: self }),
   'snapshot-sending': (self, { to }) => ({ moment: 'snapshot-sent', node: self, peer: to }),
   'snapshot-received': (self, { from }) => ({ moment: 'snapshot-received', node: self, peer: from }),
@@ -27,6 +27,8 @@ export interface Told {
   readonly moment: Moment;
   readonly node: unknown;
   readonly peer?: unknown;
+  /** Of a moment that a term has once, when many nodes tell of it: whoever is first. */
+  readonly term?: unknown;
 }
 
 /** Calls back after that many milliseconds, unless it is cancelled before. */
@@ -42,6 +44,8 @@ export class Moments {
   readonly #after: Timer;
   readonly #nodeOf: (id: number) => NodeId | undefined;
   readonly #waiting = new Set<Waiting>();
+  /** The newest term of which a moment was told that a term has once. */
+  #lastTerm = 0;
 
   /** @param nodeOf whose id of the store that is */
   constructor(after: Timer, nodeOf: (id: number) => NodeId | undefined) {
@@ -51,9 +55,13 @@ export class Moments {
 
   /** Takes what a node logs. */
   logged(id: number, event: string, facts: Facts): void {
-    if (this.#waiting.size === 0) return;
     const told = tellers[event]?.(id, facts);
-    if (told !== undefined) this.came(told);
+    if (told === undefined) return;
+    if (typeof told.term === 'number') {
+      if (told.term <= this.#lastTerm) return;
+      this.#lastTerm = told.term;
+    }
+    this.came(told);
   }
 
   isWaitedFor(moment: Moment): boolean {
