@@ -8,7 +8,7 @@ export interface Cell {
   readonly target: string;
   readonly flags: readonly string[];
   readonly workload: string;
-  /** Null: drawn from each seed (sim), or the default ones (real). */
+  /** Kinds, or `swarm`; null: what the world does when it is not told, which is drawing from each seed in `sim`. */
   readonly faults: readonly string[] | null;
 }
 
@@ -24,7 +24,7 @@ export function cellsOf({ sim, real }: Config): readonly Cell[] {
   const processes = (real?.targets ?? []).flatMap((target) =>
     (real?.workloads ?? []).flatMap((workload) =>
       (real?.faults ?? []).map((set): Cell => {
-        const faults = typeof set === 'string' ? null : set;
+        const faults = set === 'default' ? null : set === 'swarm' ? [set] : set;
         const flavour = [target.name, ...target.flags].join(' ');
         const name = `real/${flavour}/${workload}/${named(set)}`;
         return { name, world: 'real', target: target.name, flags: target.flags, workload, faults };

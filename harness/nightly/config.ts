@@ -24,16 +24,19 @@ const workload = z.string().refine((name) => workloads.has(name), {
   error: `there is no such workload; known: ${[...workloads.keys()].join(', ')}`,
 });
 
-const fault = z
-  .string()
-  .refine((name) => name in kinds, { error: `there is no such fault; known: ${Object.keys(kinds).join(', ')}` });
-
 const mutant = z
   .string()
   .refine((name) => mutants.has(name), { error: 'there is no such mutant; docs/mutants.md lists them' });
 
 /** Each set of faults is a list of kinds; `swarm` draws them from each seed, `default` is what `test` does. */
-const faultSets = <T extends string>(name: T) => z.array(z.union([z.literal(name), z.array(fault)])).min(1);
+const faultSets = <T extends string>(...names: [T, ...T[]]) =>
+  z
+    .array(
+      z.union([z.literal(names), z.array(z.enum(Object.keys(kinds)))], {
+        error: `must be ${names.join(' or ')}, or a list of ${Object.keys(kinds).join(', ')}`,
+      }),
+    )
+    .min(1);
 
 const configSchema = z.strictObject({
   /** Wall-clock time of the whole night. */
@@ -55,7 +58,7 @@ const configSchema = z.strictObject({
         .min(1)
         .default([{ name: 'kvstore', flags: [] }]),
       workloads: z.array(workload).min(1),
-      faults: faultSets('default').default(['default']),
+      faults: faultSets('default', 'swarm').default(['default']),
       'time-limit': time.default(30_000),
     })
     .optional(),

@@ -50,6 +50,12 @@ t.test('a configuration', async (t) => {
 t.test('cells get their share; what failed lately or has not passed yet gets more', async (t) => {
   const [a, b] = cellsOf(parseConfig(usual, ''));
   t.same([a?.name, b?.name], ['sim/register/swarm', 'sim/append/swarm']);
+  const real = parseConfig('budget: 1m\nreal: {workloads: [set], faults: [default, swarm, [kill, pause]]}', '');
+  t.match(cellsOf(real), [
+    { name: 'real/kvstore/set/default', faults: null },
+    { name: 'real/kvstore/set/swarm', faults: ['swarm'] },
+    { name: 'real/kvstore/set/kill+pause', faults: ['kill', 'pause'] },
+  ]);
   const turns = (past: typeof nothingPast) => {
     const shares = new Shares([a!, b!], past);
     return Array.from({ length: 70 }, () => {
