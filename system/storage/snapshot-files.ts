@@ -222,12 +222,21 @@ async function openReader(file: File, clusterId: string, id: SnapshotId, release
   let ended = false;
   /** Of the block at `position`: read together with the block before it. */
   let blockHeader = await file.read(0, BLOCK_HEADER_BYTES);
+  /** The block at `position` and the header after it. */
+  let reading = readBlock();
+
+  function readBlock(): Promise<Uint8Array> {
+    const length = blockHeader.length < BLOCK_HEADER_BYTES ? 0 : Math.min(getU32(blockHeader, 0), BLOCK_BYTES_MAX);
+    const read = file.read(position + BLOCK_HEADER_BYTES, length + BLOCK_HEADER_BYTES);
+    read.catch(() => {}); // Told to whoever asks for this block, if anybody does.
+    return read;
+  }
 
   async function block(): Promise<Uint8Array> {
+    const read = await reading;
     if (blockHeader.length < BLOCK_HEADER_BYTES) throw damaged('it ends too early');
     const length = getU32(blockHeader, 0);
     if (length > BLOCK_BYTES_MAX) throw damaged('a block of impossible length');
-    const read = await file.read(position + BLOCK_HEADER_BYTES, length + BLOCK_HEADER_BYTES);
     if (read.length < length) throw damaged('it ends too early');
     const bytes = read.subarray(0, length);
     checksum = crc32c(bytes, checksum);
@@ -250,18 +259,24 @@ async function openReader(file: File, clusterId: string, id: SnapshotId, release
   if (metadata.index !== id.index || metadata.term !== id.term) {
     throw damaged(`it holds index ${metadata.index} of term ${metadata.term}, not what its name says`);
   }
+  reading = readBlock();
   return {
     metadata,
     next: async () => {
       if (ended) return undefined;
       const bytes = await block();
-      if (bytes.length > 0) return bytes;
+      if (bytes.length > 0) {
+        // While the caller works on this one.
+        reading = readBlock();
+        return bytes;
+      }
       ended = true;
       if (position !== fileBytes) throw damaged('it goes on after its end');
       return undefined;
     },
     close: async () => {
       release();
+      await reading.catch(() => {});
       await file.close();
     },
   };
