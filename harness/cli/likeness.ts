@@ -1,5 +1,6 @@
 import { readResults, readTest } from '../../results/store/read.ts';
 import type { TestDescription } from '../../results/store/schema.ts';
+import { type ReadMode, readModes } from '../../system/client/index.ts';
 import { mutants } from '../mutants/catalog.ts';
 import type { Mutant } from '../mutants/mutant.ts';
 import { simulatedKinds } from '../simulate/plan.ts';
@@ -13,6 +14,8 @@ export interface Likeness {
   readonly workload: Workload;
   readonly nodes: number;
   readonly faults: readonly string[];
+  /** How its clients read; undefined: a run from before there was a choice. */
+  readonly reads: ReadMode | undefined;
   /** Kinds of fault that the simulator has not. */
   readonly without: readonly string[];
   readonly mutant: Mutant | undefined;
@@ -38,9 +41,16 @@ export function likenessOf(folder: string): Likeness {
     nodes: test.nodes.length,
     faults: kinds.filter((kind) => simulatedKinds.includes(kind)),
     without: kinds.filter((kind) => !simulatedKinds.includes(kind)),
+    reads: readsOf(test.options),
     mutant: mutantOf(folder, mutant),
     wanted,
   };
+}
+
+/** A real run has told its target, a simulated one is told by its plan. */
+function readsOf({ 'target-options': told, plan }: TestDescription['options']): ReadMode | undefined {
+  const simulated = typeof plan === 'object' && plan !== null && 'reads' in plan ? plan.reads : undefined;
+  return readModes.find((mode) => mode === simulated || told === `reads=${mode}`);
 }
 
 function mutantOf(folder: string, name: TestDescription['options'][string] | undefined): Mutant | undefined {

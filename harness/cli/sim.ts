@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { defaultRunsRoot } from '../../results/store/layout.ts';
 import { findRun } from '../../results/store/read.ts';
+import { readModes } from '../../system/client/index.ts';
 import { seedBound } from '../generator/random.ts';
 import { mutants } from '../mutants/catalog.ts';
 import { plant } from '../mutants/plant.ts';
@@ -88,6 +89,13 @@ function flags(yargs: Argv) {
       type: 'string',
       requiresArg: true,
       coerce: integer('keys', 1, 1000),
+    })
+    .option('reads', {
+      describe: `How clients read keys: ${readModes.join(', ')}`,
+      defaultDescription: 'drawn from the seed, never serializable',
+      type: 'string',
+      requiresArg: true,
+      coerce: oneOf('reads', new Map(readModes.map((mode) => [mode, mode]))),
     })
     .option('op-timeout', {
       describe: 'How long a client waits for an answer',
@@ -179,6 +187,7 @@ async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<nu
     nodes: given.nodes ?? like?.nodes,
     concurrency: given.concurrency,
     keys: given.keys,
+    reads: given.reads ?? like?.reads,
     faults: given.nemesis ?? like?.faults,
     onViolation: given['on-violation'],
   };

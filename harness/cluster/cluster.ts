@@ -45,6 +45,8 @@ export interface ClusterOptions {
   readonly faults?: readonly string[];
   /** Names of mechanisms that go before others (`mechanisms.ts`). */
   readonly wantedMechanisms?: readonly string[];
+  /** See `World`. */
+  readonly bendsWallClocksOnly?: boolean;
   /** A seeded integer in [0, bound). */
   readonly random: (bound: number) => number;
   /** Nanoseconds since the start of the run, below zero before it; for the records of exits. */
@@ -149,6 +151,7 @@ class LocalCluster implements Cluster {
   readonly nodes: readonly NodeId[];
   readonly mechanisms: Cluster['mechanisms'];
   readonly random: (bound: number) => number;
+  readonly bendsWallClocksOnly: boolean;
   readonly #nodes: ReadonlyMap<NodeId, LocalNode>;
   readonly #proxies: readonly PeerProxy[];
   readonly #members: Members;
@@ -175,6 +178,7 @@ class LocalCluster implements Cluster {
     this.mechanisms = mechanismsByKind(options.faults ?? [], chosen);
     this.nodes = nodes.map((node) => node.id);
     this.random = options.random;
+    this.bendsWallClocksOnly = options.bendsWallClocksOnly ?? false;
     this.#nodes = new Map(nodes.map((node) => [node.id, node]));
     this.#proxies = proxies;
     this.#members = members;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Setting } from '../../nemesis/world.ts';
+import { readModes } from '../../system/client/index.ts';
 import type { SimulationPlan } from './plan.ts';
 
 const count = z.number().int().nonnegative();
@@ -106,6 +107,8 @@ const plan = z.object({
   concurrency: count,
   keys: count,
   opsPerKey: count,
+  // Runs from before there was a choice.
+  reads: z.enum(readModes).default('linearizable'),
   faults: z.array(z.string()),
   // Runs from before swarms were told apart.
   swarm: z.boolean().default(false),

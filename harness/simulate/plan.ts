@@ -2,6 +2,7 @@ import { faultKinds } from '../../nemesis/kinds.ts';
 import type { ScriptedFault } from '../../nemesis/script.ts';
 import { starvations } from '../../nemesis/starvation.ts';
 import { drawPhases, drawSwarm, type Phase } from '../../nemesis/swarm.ts';
+import type { ReadMode } from '../../system/client/index.ts';
 import { pick, type Random, seededRandom } from '../generator/random.ts';
 import type { ScriptedOp } from '../generator/scripted.ts';
 import { calmDisk, type DiskConditions } from './sim-disk.ts';
@@ -17,6 +18,7 @@ export interface SimulationOptions {
   readonly nodes?: number | undefined;
   readonly concurrency?: number | undefined;
   readonly keys?: number | undefined;
+  readonly reads?: ReadMode | undefined;
   readonly faults?: readonly string[] | undefined;
   readonly onViolation?: SimulationPlan['onViolation'] | undefined;
 }
@@ -32,6 +34,8 @@ export interface SimulationPlan {
   readonly concurrency: number;
   readonly keys: number;
   readonly opsPerKey: number;
+  /** How keys are read. A lease holds while no two clocks differ in rate by a factor of two: they do not then. */
+  readonly reads: ReadMode;
   readonly faults: readonly string[];
   /** The kinds were drawn, and not all of them need have their turn: as in a swarm of real processes. */
   readonly swarm: boolean;
@@ -85,6 +89,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     },
     // Every snapshot carries it whole: with few entries between snapshots a long one would be most of a run's work.
     historyEventsMax: pick(random, [20, 100, 500]),
+    reads: pick(random, ['linearizable', 'linearizable', 'linearizable', 'lease'] as const),
   };
   const { workload, timeLimitMs, ratePerS, opTimeoutMs } = options;
   const phases = drawn.phases.map((phase) => ({ ...phase, kinds: options.faults ?? phase.kinds }));
@@ -99,6 +104,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     concurrency: options.concurrency ?? drawn.concurrency,
     keys: options.keys ?? drawn.keys,
     opsPerKey: drawn.opsPerKey,
+    reads: options.reads ?? drawn.reads,
     faults,
     swarm: options.faults === undefined,
     phases,

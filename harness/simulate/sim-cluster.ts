@@ -40,6 +40,8 @@ export interface SimClusterOptions {
   /** A stream of its own for each purpose, all of one seed. */
   readonly random: (purpose: string) => Random;
   readonly tuning: Tuning;
+  /** See `World`. */
+  readonly bendsWallClocksOnly?: boolean;
   /** Told when another majority, or none, is connected and sound (`coreOf`). */
   readonly onCore?: ((nodes: readonly NodeId[]) => void) | undefined;
   /** Takes each line of a node's log. */
@@ -52,6 +54,7 @@ export class SimCluster implements World {
   readonly machines: readonly SimMachine[];
   readonly network: SimNetwork;
   readonly coverage = new Coverage();
+  readonly bendsWallClocksOnly: boolean;
   readonly moments: ReadonlySet<Moment> = new Set([...loggedMoments, 'old-append', 'committed']);
   readonly #options: SimClusterOptions;
   readonly #exchange: SimExchange;
@@ -68,6 +71,7 @@ export class SimCluster implements World {
 
   constructor(options: SimClusterOptions) {
     this.#options = options;
+    this.bendsWallClocksOnly = options.bendsWallClocksOnly ?? false;
     this.#random = options.random('world');
     this.network = new SimNetwork(options.scheduler, options.random('network'), (what) => this.coverage.add(what));
     this.nodes = Array.from({ length: options.nodes }, (_, i) => String(i + 1));

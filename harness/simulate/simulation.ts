@@ -155,6 +155,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     scheduler,
     random,
     tuning: plan.tuning,
+    bendsWallClocksOnly: plan.reads === 'lease',
     log: watch.log,
     onCore(nodes) {
       recorder.record({
@@ -212,7 +213,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     await conduct({
       system: {
         nodes: cluster.nodes,
-        client: (node) => kvClient(store(node), plan.workload, plan.opTimeoutMs),
+        client: (node) => kvClient(store(node), plan.workload, plan.opTimeoutMs, plan.reads),
         status: () => statuses(cluster.nodes, store),
       },
       workload,

@@ -1,5 +1,5 @@
 import type { Value } from '../../checker/history/op.ts';
-import type { Result, Client as StoreClient, TxnOp, TxnResult } from '../../system/client/index.ts';
+import type { ReadMode, Result, Client as StoreClient, TxnOp, TxnResult } from '../../system/client/index.ts';
 import { balanceFirst, bankAccounts, readTransfer } from '../workload/bank.ts';
 import { type Client, type Observation, type Outcome, observed } from './target.ts';
 
@@ -15,7 +15,7 @@ interface Call {
   readonly value: Value;
   /** Who asks: the process. */
   readonly process: number;
-  readonly options: { readonly operationId: string; readonly timeoutMs: number };
+  readonly options: { readonly operationId: string; readonly timeoutMs: number; readonly read: ReadMode };
 }
 
 const cannot: Outcome = { type: 'fail', error: 'unknown-operation' };
@@ -98,8 +98,11 @@ const operations: { readonly [workload: string]: { readonly [f: string]: Operati
 /** The workloads that the store can carry out. */
 export const kvWorkloads: readonly string[] = Object.keys(operations);
 
-/** A client that carries out a workload's operations. */
-export function kvClient(store: Store, workload: string, timeoutMs: number): Client {
+/**
+ * A client that carries out a workload's operations.
+ * @param read how single keys are read, where the store has a choice; transactions are always of one moment
+ */
+export function kvClient(store: Store, workload: string, timeoutMs: number, read: ReadMode = 'linearizable'): Client {
   return {
     invoke({ f, key, value = null, op, process }, done) {
       const operation = operations[workload]?.[f];
@@ -107,7 +110,7 @@ export function kvClient(store: Store, workload: string, timeoutMs: number): Cli
       const carriedOut =
         operation === undefined
           ? Promise.resolve<Outcome>({ type: 'fail', error: `unknown-operation ${f}` })
-          : operation(store, { key: name, value, process, options: { operationId: op, timeoutMs } });
+          : operation(store, { key: name, value, process, options: { operationId: op, timeoutMs, read } });
       carriedOut.then(done, (error: unknown) =>
         // Nothing is known of a request during which the client itself broke.
         done({ type: 'info', error: `client-error ${error instanceof Error ? error.message : String(error)}` }),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { faultKinds } from '../../nemesis/kinds.ts';
-import { createHttpExchange, Client as StoreClient } from '../../system/client/index.ts';
+import { createHttpExchange, readModes, Client as StoreClient } from '../../system/client/index.ts';
 import { type Cluster, startCluster } from '../cluster/cluster.ts';
 import { kvClient, kvWorkloads } from './kv-operations.ts';
 import { statuses } from './kv-statuses.ts';
@@ -20,14 +20,22 @@ export const kvstore: Target = {
   audited: true,
   faults: faultKinds,
   nodes: { default: 5, most: 25 },
-  options: {},
+  options: {
+    reads: {
+      about: 'How kvstore reads keys (a lease asks for clocks of like rates, so none is bent in its rate then)',
+      values: readModes,
+      default: 'linearizable',
+    },
+  },
   async setUp(options: SetUp): Promise<System> {
+    const read = readModes.find((mode) => mode === options.options.reads) ?? 'linearizable';
     const cluster = await startCluster({
       nodes: options.nodes,
       folder: options.folder,
       main: join(options.systemFolder ?? ownSystem, 'main.js'),
       faults: options.faults,
       wantedMechanisms: options.mechanisms ?? [],
+      bendsWallClocksOnly: read === 'lease',
       random: options.random,
       now: options.now,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -41,7 +49,7 @@ export const kvstore: Target = {
       world: cluster,
       mechanisms: cluster.mechanisms,
       address: (node) => cluster.address(node),
-      client: (node) => kvClient(new StoreClient(cluster.address(node), exchange), workload, timeoutMs),
+      client: (node) => kvClient(new StoreClient(cluster.address(node), exchange), workload, timeoutMs, read),
       status: () => statuses(cluster.nodes, (node) => new StoreClient(cluster.address(node), exchange)),
       async tearDown() {
         try {

@@ -9,7 +9,8 @@ export interface CallOptions {
   readonly session?: { readonly id: string; readonly sequence: number };
 }
 
-export type ReadMode = 'linearizable' | 'lease' | 'serializable';
+export const readModes = ['linearizable', 'lease', 'serializable'] as const;
+export type ReadMode = (typeof readModes)[number];
 
 export interface Versioned {
   readonly value: Uint8Array;

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { PortError } from '../ports.ts';
 import { Cluster } from './testing/cluster.ts';
 
 /** Election time-out 100 ms, so a lease of 50 ms. */
@@ -54,3 +55,20 @@ t.test(
     t.notOk(await answersAlone(cluster, leader), 'without one it does not');
   },
 );
+
+t.test('a leader does not read by its lease what it has not applied yet and a follower has answered', async (t) => {
+  const cluster = await Cluster.start(3, 54);
+  const leader = cluster.leader!;
+  t.equal((await cluster.send(leader, 'PUT', '/v1/kv/a', '0')).status, 200);
+  t.equal((await cluster.send(leader, 'GET', '/v1/kv/a')).text, '0', 'which begins a lease');
+  // The leader knows what the others hold, and applies nothing that is not on its own disk.
+  cluster.world.breakDisk(String(leader), (operation) =>
+    operation === 'write' ? new PortError('ENOSPC', 'writing') : undefined,
+  );
+  t.equal((await cluster.send(cluster.followers[0]!, 'PUT', '/v1/kv/a', '1')).status, 200);
+  const read = cluster.ask(leader, 'GET', '/v1/kv/a?read=lease');
+  t.equal(read(), undefined, 'it waits');
+  cluster.world.mendDisk(String(leader));
+  await cluster.world.until('the read', () => read() !== undefined);
+  t.equal(new TextDecoder().decode(read()!.body), '1');
+});

@@ -244,10 +244,15 @@ export class Node {
     done: (outcome: ReadOutcome) => void,
   ): void {
     if (this.#stopped) done({ type: 'failed', reason: 'stopping' });
-    else if (mode === 'serializable' || (mode === 'lease' && this.#lease.holds(this.basicStatus())))
-      done({ type: 'ready' });
+    else if (mode === 'serializable' || (mode === 'lease' && this.#mayReadByLease())) done({ type: 'ready' });
     else this.#reads.add(deadlineMs, done);
     this.#dirty();
+  }
+
+  /** Followers may have applied, and answered, what this node knows to be committed and has not applied itself yet. */
+  #mayReadByLease(): boolean {
+    const status = this.basicStatus();
+    return this.#lease.holds(status) && this.appliedIndex >= status.hardState.commit;
   }
 
   /** @returns why not, when this node does not lead */

@@ -42,7 +42,7 @@ export const clients: readonly Mutant[] = [
     edits: [
       {
         file: 'system/node/node.ts',
-        find: `mode === 'serializable' || (mode === 'lease' && this.#lease.holds(this.basicStatus()))`,
+        find: `mode === 'serializable' || (mode === 'lease' && this.#mayReadByLease())`,
         replace: `mode !== 'lease' || this.#lease.holds(this.basicStatus())`,
       },
     ],
@@ -55,8 +55,8 @@ export const clients: readonly Mutant[] = [
     edits: [
       {
         file: 'system/node/node.ts',
-        find: `(mode === 'lease' && this.#lease.holds(this.basicStatus()))`,
-        replace: `this.#lease.holds(this.basicStatus())`,
+        find: `(mode === 'lease' && this.#mayReadByLease())`,
+        replace: `this.#mayReadByLease()`,
       },
       {
         file: 'system/node/lease.ts',
@@ -67,6 +67,56 @@ export const clients: readonly Mutant[] = [
         file: 'system/node/lease.ts',
         find: `this.#untilMs = roundStartedMs + this.lengthMs;`,
         replace: `this.#untilMs = this.#clock.wallMs() - this.#clock.monotonicMs() + roundStartedMs + this.lengthMs;`,
+      },
+    ],
+  },
+  {
+    name: 'lease-outlives-transfer',
+    breaks: 'a leader that has offered leadership to another goes on to read by its lease',
+    source: 'raft#99',
+    isOwn: true,
+    seenBy: ['linear'],
+    edits: [
+      {
+        file: 'system/node/lease.ts',
+        find: `      leadTransferee === NONE &&
+`,
+        replace: `      leadTransferee >= NONE &&
+`,
+      },
+      {
+        file: 'system/node/lease.ts',
+        find: `      this.#offeredTerm !== hardState.term &&
+`,
+        replace: ``,
+      },
+    ],
+  },
+  {
+    name: 'lease-ahead-of-apply',
+    breaks: 'a leader reads by its lease what it has not applied yet, and a follower has answered',
+    source: 'own: ours had it until November 2026',
+    isOwn: true,
+    seenBy: ['linear'],
+    edits: [
+      {
+        file: 'system/node/node.ts',
+        find: `    return this.#lease.holds(status) && this.appliedIndex >= status.hardState.commit;`,
+        replace: `    return this.#lease.holds(status);`,
+      },
+    ],
+  },
+  {
+    name: 'lease-forgotten-by-restart',
+    breaks: 'a node that was restarted votes at once, though a leader may count on its promise not to',
+    source: 'own',
+    isOwn: true,
+    seenBy: ['linear'],
+    edits: [
+      {
+        file: 'system/node/lease.ts',
+        find: `return this.#restarted && `,
+        replace: `return this.#restarted && this.#startedMs < 0 && `,
       },
     ],
   },
