@@ -145,6 +145,30 @@ t.test('who was away longer than the log is kept gets a snapshot', async (t) => 
   t.equal((await cluster.send(away, 'GET', '/early')).text, 'bird', 'also after all restarted from snapshots');
 });
 
+t.test('a sender is told that its snapshot is there already: its receiver ended before it could say so', async (t) => {
+  const cluster = await Cluster.start(3, 12);
+  const leader = cluster.leader!;
+  const away = cluster.followers[0]!;
+  cluster.crash(away);
+  await cluster.send(leader, 'PUT', '/a', 'x');
+  t.equal((await cluster.send(leader, 'POST', '/v1/snapshot')).status, 200);
+  void cluster.startNode(away);
+  const has = (event: string) => () => cluster.logs.some((line) => line.startsWith(`${away} info ${event}`));
+  await cluster.world.until('it has the file', has('snapshot-received'));
+  // Nothing that it says from here on arrives.
+  cluster.world.isolated.add(String(away));
+  await cluster.world.until('it has the state', has('snapshot-installed'));
+  cluster.crash(away);
+  await cluster.world.pass(20);
+  cluster.world.isolated.clear();
+  await cluster.restart(away);
+  // Until the sender gives up the connection. No newer snapshot comes: nothing is written.
+  await cluster.world.pass(31_000);
+  await cluster.agree();
+  t.equal((await cluster.send(leader, 'PUT', '/b', 'y')).status, 204);
+  await cluster.agree();
+});
+
 t.test('a snapshot is made piece by piece, and requests are answered in between', async (t) => {
   const cluster = await Cluster.start(1, 15);
   const pieces = 32;

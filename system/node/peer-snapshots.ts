@@ -60,10 +60,15 @@ export class PeerSnapshots {
 
   /** One at a time: a second sender is refused, and tries again. */
   begins(message: Message): Promise<SnapshotSink> | undefined {
-    const { storage, replica, audit } = this.#parts;
+    const { raw, storage, replica, audit, dirty } = this.#parts;
     const metadata = message.snapshot?.metadata;
     if (metadata === undefined || this.#isReceiving || this.#stopped) return undefined;
-    if (metadata.index <= replica.appliedIndex) return undefined;
+    if (metadata.index <= replica.appliedIndex) {
+      // Of no use, which its sender must hear, or it would be sent for ever: the core answers with how far its log goes.
+      raw.step(message);
+      dirty();
+      return undefined;
+    }
     this.#isReceiving = true;
     audit?.receive(metadata.index, metadata.term);
     audit?.flush();

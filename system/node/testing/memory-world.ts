@@ -266,7 +266,10 @@ class MemoryConnection implements Connection {
   end(): void {
     this.#world.schedule(networkDelayMs, () => {
       this.fail(undefined);
-      this.#other?.fail(undefined);
+      const other = this.#other;
+      const { isolated } = this.#world;
+      // One that nobody reaches is not heard to hang up, either.
+      if (other !== undefined && !isolated.has(this.#name) && !isolated.has(other.#name)) other.fail(undefined);
     });
   }
 
