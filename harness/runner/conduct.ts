@@ -69,10 +69,14 @@ export async function conduct(options: ConductOptions): Promise<void> {
   if (signal?.aborted) return enter('interrupted');
 
   enter('converge');
-  note(convergeName, await converge(options));
+  const together = await converge(options);
+  note(convergeName, { ...together });
   if (!signal?.aborted) {
     enter('final');
-    await perform(options, system.nodes.length, processNext, workload.final(recorder.keys)).done;
+    const final = workload.final(recorder.keys);
+    // A node that does not serve would take each of its reads to the time-out of a client.
+    const bounded = together.converged ? final : timeLimit(options.convergeMaxNs, final);
+    await perform(options, system.nodes.length, processNext, bounded).done;
   }
   enter(signal?.aborted ? 'interrupted' : 'end');
 }
@@ -110,7 +114,7 @@ function perform(options: ConductOptions, threads: number, processFirst: number,
 }
 
 /** Asks all nodes until they agree or the time is over. */
-async function converge({ system, clock, convergeMaxNs, signal }: ConductOptions): Promise<Value> {
+async function converge({ system, clock, convergeMaxNs, signal }: ConductOptions) {
   const start = clock.nowNs();
   for (;;) {
     const statuses = await system.status();

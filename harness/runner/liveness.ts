@@ -19,7 +19,8 @@ export function checkLiveness(history: History): Section {
   }
   const final = phaseStart(history, 'final');
   if (outcome.converged === false) {
-    if (phaseStart(history, 'interrupted') !== undefined) return unknown('interrupted while waiting for convergence');
+    const isCutShort = phaseStart(history, 'interrupted') !== undefined && outcome.tookMs < outcome.boundMs;
+    if (isCutShort) return unknown('interrupted while waiting for convergence');
     return notTogether(converge, outcome);
   }
   if (final === undefined) return unknown('the run ended before the final operations');

@@ -18,6 +18,7 @@ const nodes = ['1', '2', '3'];
 interface Staged {
   readonly status?: (nowNs: number) => readonly NodeStatus[];
   readonly answer?: (request: Request, node: string) => Outcome;
+  readonly answersAfterNs?: (node: string) => number;
   readonly signal?: AbortSignal;
   readonly isEnough?: (nowNs: number) => boolean;
   readonly append?: (op: Op) => void;
@@ -33,7 +34,8 @@ async function stage({ status = () => agreed, answer = () => ({ type: 'ok', valu
     system: {
       nodes,
       client: (node) => ({
-        invoke: (request, done) => clock.after(3 * ms, () => done(answer(request, node))),
+        invoke: (request, done) =>
+          clock.after(rest.answersAfterNs?.(node) ?? 3 * ms, () => done(answer(request, node))),
         close() {},
       }),
       status: async () => status(clock.nowNs()),
@@ -162,6 +164,26 @@ t.test('convergence is waited for, and no longer than the bound', async (t) => {
     t.ok(nowNs > 12 * s, `${name}: after the bound`);
     t.ok(nowNs < 16 * s, `${name}: but not long after`);
   }
+});
+
+t.test('after that, a node that does not serve is asked no longer than the bound, either', async (t) => {
+  let final = false;
+  const { history, nowNs } = await stage({
+    status: () => agreed.slice(1),
+    onPhase: (phase) => {
+      final ||= phase === 'final';
+    },
+    answer: (_, node) => (final && node === '1' ? { type: 'fail', error: 'timeout' } : { type: 'ok', value: 1 }),
+    answersAfterNs: (node) => (final && node === '1' ? 2 * s : 3 * ms),
+  });
+  t.same(phasesOf(history), ['operations', 'heal', 'converge', 'final', 'end']);
+  t.ok(nowNs > 21 * s && nowNs < 26 * s, `${nowNs / s} s`);
+  const interrupted = history.map((op) => (op.value === 'end' ? { ...op, value: 'interrupted' } : op));
+  t.match(checkLiveness(interrupted), { valid: false }, 'the bound was over before');
+  const early = interrupted.map((op) =>
+    op.f === 'converge' ? { ...op, value: { ...(op.value as object), tookMs: 9000 } } : op,
+  );
+  t.match(checkLiveness(early), { valid: 'unknown', reason: /interrupted/ });
 });
 
 t.test('a cluster that was healed in the middle of a run and did not come together is a violation', async (t) => {
