@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { readResults, readTest } from '../../results/store/read.ts';
 import type { TestDescription } from '../../results/store/schema.ts';
 import { type ReadMode, readModes } from '../../system/client/index.ts';
@@ -14,14 +15,20 @@ export interface Likeness {
   readonly workload: Workload;
   readonly nodes: number;
   readonly faults: readonly string[];
-  /** How its clients read; undefined: a run from before there was a choice. */
+  /** How its clients read, and whether they write in sessions; undefined: a run from before there was a choice. */
   readonly reads: ReadMode | undefined;
+  readonly sessions: boolean | undefined;
   /** Kinds of fault that the simulator has not. */
   readonly without: readonly string[];
   readonly mutant: Mutant | undefined;
   /** `section:kind`, at least one. */
   readonly wanted: readonly string[];
 }
+
+const clients = z.object({
+  reads: z.enum(readModes).optional(),
+  sessions: z.union([z.boolean(), z.stringbool()]).optional(),
+});
 
 /**
  * Reads what to look for from a run folder.
@@ -41,16 +48,18 @@ export function likenessOf(folder: string): Likeness {
     nodes: test.nodes.length,
     faults: kinds.filter((kind) => simulatedKinds.includes(kind)),
     without: kinds.filter((kind) => !simulatedKinds.includes(kind)),
-    reads: readsOf(test.options),
+    ...clientsOf(test.options),
     mutant: mutantOf(folder, mutant),
     wanted,
   };
 }
 
 /** A real run has told its target, a simulated one is told by its plan. */
-function readsOf({ 'target-options': told, plan }: TestDescription['options']): ReadMode | undefined {
-  const simulated = typeof plan === 'object' && plan !== null && 'reads' in plan ? plan.reads : undefined;
-  return readModes.find((mode) => mode === simulated || told === `reads=${mode}`);
+function clientsOf(options: TestDescription['options']): Pick<Likeness, 'reads' | 'sessions'> {
+  const { 'target-options': told, plan } = options;
+  const words = typeof told === 'string' ? told.split(',').map((word) => word.split('=')) : [];
+  const { reads, sessions } = clients.parse(plan ?? Object.fromEntries(words));
+  return { reads, sessions };
 }
 
 function mutantOf(folder: string, name: TestDescription['options'][string] | undefined): Mutant | undefined {

@@ -97,6 +97,11 @@ function flags(yargs: Argv) {
       requiresArg: true,
       coerce: oneOf('reads', new Map(readModes.map((mode) => [mode, mode]))),
     })
+    .option('sessions', {
+      describe: 'Clients send a write again while nobody knows what became of it, in a session',
+      defaultDescription: 'drawn from the seed',
+      type: 'boolean',
+    })
     .option('op-timeout', {
       describe: 'How long a client waits for an answer',
       default: '2s',
@@ -188,6 +193,7 @@ async function sim(given: Awaited<ReturnType<typeof flags>['argv']>): Promise<nu
     concurrency: given.concurrency,
     keys: given.keys,
     reads: given.reads ?? like?.reads,
+    sessions: given.sessions ?? like?.sessions,
     faults: given.nemesis ?? like?.faults,
     onViolation: given['on-violation'],
   };

@@ -109,6 +109,7 @@ const plan = z.object({
   opsPerKey: count,
   // Runs from before there was a choice.
   reads: z.enum(readModes).default('linearizable'),
+  sessions: z.boolean().default(false),
   faults: z.array(z.string()),
   // Runs from before swarms were told apart.
   swarm: z.boolean().default(false),

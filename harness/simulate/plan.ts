@@ -19,6 +19,7 @@ export interface SimulationOptions {
   readonly concurrency?: number | undefined;
   readonly keys?: number | undefined;
   readonly reads?: ReadMode | undefined;
+  readonly sessions?: boolean | undefined;
   readonly faults?: readonly string[] | undefined;
   readonly onViolation?: SimulationPlan['onViolation'] | undefined;
 }
@@ -36,6 +37,8 @@ export interface SimulationPlan {
   readonly opsPerKey: number;
   /** How keys are read. A lease holds while no two clocks differ in rate by a factor of two: they do not then. */
   readonly reads: ReadMode;
+  /** Whether a client sends a write again while nobody knows what became of it, in a session. */
+  readonly sessions: boolean;
   readonly faults: readonly string[];
   /** The kinds were drawn, and not all of them need have their turn: as in a swarm of real processes. */
   readonly swarm: boolean;
@@ -90,6 +93,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     // Every snapshot carries it whole: with few entries between snapshots a long one would be most of a run's work.
     historyEventsMax: pick(random, [20, 100, 500]),
     reads: pick(random, ['linearizable', 'linearizable', 'linearizable', 'lease'] as const),
+    sessions: random.below(4) === 0,
   };
   const { workload, timeLimitMs, ratePerS, opTimeoutMs } = options;
   const phases = drawn.phases.map((phase) => ({ ...phase, kinds: options.faults ?? phase.kinds }));
@@ -105,6 +109,7 @@ export function planFor(options: SimulationOptions, seed: number): SimulationPla
     keys: options.keys ?? drawn.keys,
     opsPerKey: drawn.opsPerKey,
     reads: options.reads ?? drawn.reads,
+    sessions: options.sessions ?? drawn.sessions,
     faults,
     swarm: options.faults === undefined,
     phases,

@@ -16,6 +16,7 @@ import { togetherName } from '../runner/phase.ts';
 import { Recorder } from '../runner/recorder.ts';
 import { kvClient } from '../target/kv-operations.ts';
 import { statuses } from '../target/kv-statuses.ts';
+import { inSession } from '../target/session-store.ts';
 import { workloads } from '../workload/index.ts';
 import type { Workload } from '../workload/workload.ts';
 import { comeTogether } from './come-together.ts';
@@ -170,6 +171,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
   cluster.network.wiretap = watch.wiretap;
   cluster.behave(plan.network, plan.disk);
   const store = (node: string) => new StoreClient(node, cluster.exchange);
+  const storeOf = (node: string) => (plan.sessions ? inSession(node, cluster.nodes, store) : store(node));
   let nemesis: Nemesis | undefined;
   const startFaults = () => {
     nemesis = startNemesis({
@@ -213,7 +215,7 @@ async function run(plan: SimulationPlan, system: SystemModule, watch: Watch): Pr
     await conduct({
       system: {
         nodes: cluster.nodes,
-        client: (node) => kvClient(store(node), plan.workload, plan.opTimeoutMs, plan.reads),
+        client: (node) => kvClient(storeOf(node), plan.workload, plan.opTimeoutMs, plan.reads),
         status: () => statuses(cluster.nodes, store),
       },
       workload,

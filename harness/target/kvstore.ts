@@ -5,6 +5,7 @@ import { createHttpExchange, readModes, Client as StoreClient } from '../../syst
 import { type Cluster, startCluster } from '../cluster/cluster.ts';
 import { kvClient, kvWorkloads } from './kv-operations.ts';
 import { statuses } from './kv-statuses.ts';
+import { inSession } from './session-store.ts';
 import type { SetUp, System, Target } from './target.ts';
 
 /** The compiled system beside this compiled file. */
@@ -26,6 +27,11 @@ export const kvstore: Target = {
       values: readModes,
       default: 'linearizable',
     },
+    sessions: {
+      about: 'Clients of kvstore send a write again while nobody knows what became of it, in a session',
+      values: ['false', 'true'],
+      default: 'false',
+    },
   },
   async setUp(options: SetUp): Promise<System> {
     const read = readModes.find((mode) => mode === options.options.reads) ?? 'linearizable';
@@ -43,14 +49,17 @@ export const kvstore: Target = {
     });
     const { exchange, close } = createHttpExchange();
     const { workload, opTimeoutMs: timeoutMs } = options;
+    const store = (node: string) => new StoreClient(cluster.address(node), exchange);
+    const isInSession = options.options.sessions === 'true';
+    const storeOf = (node: string) => (isInSession ? inSession(node, cluster.nodes, store) : store(node));
     await firstLeader(cluster, options.signal);
     return {
       nodes: cluster.nodes,
       world: cluster,
       mechanisms: cluster.mechanisms,
       address: (node) => cluster.address(node),
-      client: (node) => kvClient(new StoreClient(cluster.address(node), exchange), workload, timeoutMs, read),
-      status: () => statuses(cluster.nodes, (node) => new StoreClient(cluster.address(node), exchange)),
+      client: (node) => kvClient(storeOf(node), workload, timeoutMs, read),
+      status: () => statuses(cluster.nodes, store),
       async tearDown() {
         try {
           await close();

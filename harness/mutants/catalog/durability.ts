@@ -148,6 +148,22 @@ export const durability: readonly Mutant[] = [
     ],
   },
   {
+    name: 'snapshot-refused-in-silence',
+    breaks: 'a snapshot that is there already is refused, and its sender never learns why',
+    source: 'own: ours had it until November 2026; as etcd#10308',
+    isOwn: true,
+    seenBy: ['liveness'],
+    edits: [
+      {
+        file: 'system/node/peer-snapshots.ts',
+        find: `      raw.step(message);
+      dirty();
+      return undefined;`,
+        replace: `      return undefined;`,
+      },
+    ],
+  },
+  {
     name: 'session-table-not-in-snapshot',
     breaks: 'a snapshot leaves out the sessions, and with them who has been answered',
     source: 'LogCabin, the Raft thesis, section 6.3',
