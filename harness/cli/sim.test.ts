@@ -107,7 +107,9 @@ t.test('a failure of a planted bug', async (t) => {
 
 t.test('a broken invariant stops the run, or is put on record and the run goes on to its end', async (t) => {
   const results = t.testdir();
-  const words = ['sim', '--mutant', 'lost-on-failover', '--nemesis', 'kill', '--seed', '2', '--seeds', '10', '--json'];
+  // Not one after which nodes refuse each other's appends for ever: such a run is given up.
+  const bug = ['--mutant', 'rollback-on-step-down', '--nemesis', 'partition'];
+  const words = ['sim', ...bug, '--seed', '2', '--seeds', '10', '--json'];
   const rest = ['--run-time', '8s', '--workers', '1', '--results', results];
   const runOf = async (...more: readonly string[]) => {
     const { stdout } = await splitbrain(...words, ...rest, ...more);
