@@ -24,6 +24,21 @@ t.test('a process that is paused while it starts has not failed to start', async
   t.strictSame(effects, ['moot']);
 });
 
+t.test('a process that is ended while it starts is not waited for, though the next one runs', async (t) => {
+  const { scheduler, cluster } = await emptyCluster();
+  const effects: string[] = [];
+  const course = async () => {
+    const first = cluster.start('1');
+    await cluster.sleep(0.5);
+    await cluster.kill('1');
+    const second = cluster.start('1');
+    effects.push((await second).effect, (await first).effect);
+  };
+  void course();
+  await scheduler.run(60 * second);
+  t.strictSame(effects, ['proven', 'moot']);
+});
+
 t.test('a sleep is never shorter than asked for, however short', async (t) => {
   const { scheduler, cluster } = await emptyCluster();
   const wokenUs: number[] = [];

@@ -90,8 +90,9 @@ export class SimProcesses {
         );
       });
       const look = (lookedUs: number) => {
-        if (machine.running !== undefined) return;
+        // Another may run in its place by now.
         if (!process.alive) resolve({ up: false, ended: true });
+        else if (machine.running !== undefined) return;
         else if (lookedUs >= startMaxUs) {
           const isHeld = process.paused || machine.disk.fault !== undefined;
           resolve({ up: false, ...(isHeld && { ended: true }) });
