@@ -118,7 +118,11 @@ class NightRun {
       }
     }
     this.#begun = [...jobs.values()].filter(({ id }) => id.startsWith('job-')).length;
-    this.#unfinished.push(...[...jobs.values()].filter(({ id }) => !this.#results.has(id) && id.startsWith('job-')));
+    for (const job of jobs.values()) {
+      if (this.#results.has(job.id) || !job.id.startsWith('job-')) continue;
+      this.#unfinished.push(job);
+      this.#shares.charge(job.cell, job.timeLimitMs);
+    }
     return usedMs;
   }
 

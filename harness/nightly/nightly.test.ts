@@ -268,12 +268,12 @@ t.test('a night', async (t) => {
       if (job.id === 'job-3') first.abort();
       return {};
     }, before);
-    const broken = await night({ journal, hands: cut, controller: first });
+    const broken = await night({ journal, hands: { ...cut, lanes: 1 }, controller: first });
     t.equal(broken.colour, 'unknown');
     t.match(broken.reasons, [/interrupted/]);
     const after: Job[] = [];
     t.match(new Journal(journal).settings, { mutant: null, shard: { of: 1 } }, 'it goes on as it was begun');
-    const summary = await night({ journal, hands: hands(() => ({}), after), jobs: 4 });
+    const summary = await night({ journal, hands: { ...hands(() => ({}), after), lanes: 1 }, jobs: 4 });
     t.ok(
       after.some(({ id }) => id === 'job-3'),
       'what was under way is done again',
@@ -287,6 +287,8 @@ t.test('a night', async (t) => {
       before.find(({ id }) => id === 'job-3'),
       'with the same seeds',
     );
+    const cellOf = (id: string) => after.find((job) => job.id === id)!.cell;
+    t.not(cellOf('job-4'), cellOf('job-3'), 'that was the turn of its cell');
     const ids = new Set([...before, ...after].map(({ id }) => id).filter((id) => id.startsWith('job')));
     t.equal(
       summary.cells.reduce((sum, { valid }) => sum + valid, 0),
