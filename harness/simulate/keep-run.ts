@@ -7,6 +7,7 @@ import { createRun } from '../../results/store/write.ts';
 import { version } from '../version.ts';
 import { codeVersion } from './code-version.ts';
 import type { SimulationPlan } from './plan.ts';
+import { parsePlan } from './plan-schema.ts';
 import { wallOriginMs } from './sim-clock.ts';
 import { type Simulated, simulate } from './simulation.ts';
 import { loadSystem } from './system-module.ts';
@@ -28,7 +29,9 @@ export async function keepRun(given: {
   readonly mutant: string | undefined;
   readonly root: string;
 }): Promise<Kept> {
-  const { plan, mutant } = given;
+  const { mutant } = given;
+  // As it will be read again: its events tell of faults with their fields in this order.
+  const plan = parsePlan(given.plan);
   const logs = new Map<string, string[]>();
   // A run that was made small is read as a story, and its messages with it.
   const wiretap = plan.script === undefined ? undefined : new Wiretap();
